@@ -1,0 +1,1 @@
+"""What a network is: its tables, its makers, its quality, its changes."""
