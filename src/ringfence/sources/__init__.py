@@ -1,0 +1,1 @@
+"""Someone's format to network tables: one file a format, each registered as an entry point."""
