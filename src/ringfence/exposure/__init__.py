@@ -1,0 +1,1 @@
+"""Where a vendor sits, and what it could reach."""
