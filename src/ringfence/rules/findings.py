@@ -1,0 +1,185 @@
+"""What rules found of the state of things, as what it means on a day, each with its proof.
+
+A finding is a dozen texts, most of which it shares with many others: the rule, its source, its
+standing, the rows of one element. Each such text is held once and the findings point at it
+(Arrow's dictionary encoding), since there can be a million of them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ringfence.errors import InputError
+from ringfence.network.model import FINDING
+from ringfence.rules.proofs import proofs
+from ringfence.rules.written import Effect, Rule, Standing
+from ringfence.store.duck import Tables
+from ringfence.store.jail import Reading
+
+MEANS: Mapping[Effect, Mapping[str, str]] = {
+    "announced": {"breach": "comply", "unknown": "comply"},
+    "where possible": {"breach": "unknown"},
+    "binding": {},
+    "advice": {},
+}
+"""What the verdict on the state means under each effect, where it means something else."""
+
+PART_ROWS = 65_536
+"""Rows written out at a time."""
+
+_OF_MAKERS = ("element", "placement", "contract", "vendor")
+_SAY_OF_MAKERS = (
+    "is_listed",
+    "listed_because",
+    "listed_vendors",
+    "made_by",
+    "has_mitigation_strategy",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One rule's verdicts on the state, `rows`, with what it takes to make findings of them."""
+
+    name: str
+    rule: Rule
+    standing: Standing
+    reading: Reading
+    rows: pa.Table
+
+    @property
+    def is_of_makers(self) -> bool:
+        """Whether the rule asks who made something."""
+        return any(self.reading.may_mean(t, c) for t in _OF_MAKERS for c in _SAY_OF_MAKERS)
+
+
+def findings(found: Sequence[Found], tables: Tables, makers: pa.Table) -> list[pa.Table]:
+    """The findings of each rule, in the order given; columns as in `FINDING`.
+
+    Texts that repeat are dictionary-encoded; `FINDING.conform` writes them out. `makers` is the
+    `listing` of the vendors.
+    """
+    texts = {name: _Texts() for name in (*_OF_A_RULE, "operator", "rests_on")}
+    places: list[dict[str, pa.Array]] = [{} for _ in found]
+    for one, place in zip(found, places, strict=True):
+        rule, size = one.rule, one.rows.num_rows
+        said = {
+            "rule": one.name,
+            "subject_table": rule.subjects,
+            "severity": rule.severity,
+            "citation": f"{rule.citation}, grade {rule.grade}",
+            "legal_status": one.standing.legal_status,
+        }
+        for name, text in said.items():
+            place[name] = texts[name].places(pa.array([text]), np.zeros(size, np.int32))
+    for table in sorted({one.rule.subjects for one in found}):
+        own = [i for i, one in enumerate(found) if one.rule.subjects == table]
+        subjects = pa.chunked_array([found[i].rows.column("subject") for i in own], pa.string())
+        coded = subjects.combine_chunks().dictionary_encode()
+        proof = proofs(tables, table, coded.dictionary, makers)
+        if proof.num_rows != len(coded.dictionary):
+            raise InputError(f"table {table} has a key twice", where=table)
+        codes = coded.indices.to_numpy()
+        operator = proof.column("operator").combine_chunks().dictionary_encode()
+        by_operator = pc.fill_null(operator.indices, -1).to_numpy()
+        names = pa.concat_arrays([operator.dictionary, pa.nulls(1, pa.string())])
+        origins = {name: proof.column(name) for name in ("rests_on", "rests_on_maker")}
+        at = 0
+        for i in own:
+            rows = found[i].rows
+            mine = codes[at : at + rows.num_rows]
+            at += rows.num_rows
+            places[i]["operator"] = texts["operator"].places(names, by_operator[mine] % len(names))
+            rests_on = origins["rests_on_maker" if found[i].is_of_makers else "rests_on"]
+            if "rests_on" in rows.schema.names:
+                rests_on = pc.coalesce(rows.column("rests_on"), rests_on.take(pa.array(mine)))
+                mine = np.arange(rows.num_rows, dtype=np.int32)
+            places[i]["rests_on"] = texts["rests_on"].places(rests_on, mine)
+    held = {name: column.dictionary() for name, column in texts.items()}
+    return [_of_one(one, place, held) for one, place in zip(found, places, strict=True)]
+
+
+_OF_A_RULE = ("rule", "subject_table", "severity", "citation", "legal_status")
+
+
+class _Texts:
+    """A column's texts, each held once."""
+
+    def __init__(self) -> None:
+        self._parts: list[pa.Array | pa.ChunkedArray] = []
+        self._begins: list[int] = []
+        self._size = 0
+
+    def places(self, texts: pa.Array | pa.ChunkedArray, chosen: np.ndarray) -> pa.Array:
+        """Where the texts at `chosen` lie, once all are together; null where there is none."""
+        begin = next(
+            (b for b, p in zip(self._begins, self._parts, strict=True) if p is texts), None
+        )
+        if begin is None:
+            begin = self._size
+            self._parts.append(texts)
+            self._begins.append(begin)
+            self._size += len(texts)
+        mask = None
+        if texts.null_count:
+            mask = pc.is_null(texts).to_numpy(zero_copy_only=False)[chosen]
+        return pa.array(chosen + np.int32(begin), mask=mask)
+
+    def dictionary(self) -> pa.Array:
+        """All texts."""
+        chunks = [
+            chunk
+            for part in self._parts
+            for chunk in (part.chunks if isinstance(part, pa.ChunkedArray) else [part])
+        ]
+        return pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())
+
+
+def _of_one(one: Found, places: Mapping[str, pa.Array], held: Mapping[str, pa.Array]) -> pa.Table:
+    standing, rows = one.standing, one.rows
+    size = rows.num_rows
+    raw = rows.column("verdict")
+    because = rows.column("because")
+    effect = cast("Effect", standing.effect)
+    if effect == "where possible":
+        lawful_only = f"lawful only if the operator was given the later date, {standing.due_on}: "
+        said = pc.binary_join_element_wise(lawful_only, pc.fill_null(because, ""), "")
+        because = pc.if_else(pc.equal(raw, "breach"), said, because)
+    due_on, later = pa.nulls(size, pa.date32()), pa.nulls(size, pa.string())
+    if standing.due_on is not None and standing.effect_when_due is not None:
+        ahead = pc.not_equal(raw, "comply")
+        due_on = pc.if_else(ahead, pa.scalar(standing.due_on, pa.date32()), due_on)
+        later = pc.if_else(ahead, _means(raw, standing.effect_when_due), later)
+    columns = {
+        name: pa.DictionaryArray.from_arrays(place, held[name]) for name, place in places.items()
+    }
+    columns |= {
+        "subject": rows.column("subject"),
+        "verdict": _means(raw, effect),
+        "because": because,
+        "due_on": due_on,
+        "verdict_when_due": later,
+    }
+    return pa.table({name: columns[name] for name in FINDING.names})
+
+
+def _means(raw: pa.ChunkedArray, effect: Effect) -> pa.ChunkedArray:
+    found = raw
+    for state, verdict in MEANS[effect].items():
+        found = pc.if_else(pc.equal(raw, state), verdict, found)
+    return found
+
+
+def plain(found: pa.Table) -> pa.RecordBatchReader:
+    """The findings with every text written out, a part at a time."""
+    schema = FINDING.conform(FINDING.empty()).schema
+
+    def parts() -> Iterator[pa.RecordBatch]:
+        for batch in found.to_batches(max_chunksize=PART_ROWS):
+            yield from FINDING.conform(batch).to_batches()
+
+    return pa.RecordBatchReader.from_batches(schema, parts())
