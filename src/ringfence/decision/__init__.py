@@ -1,0 +1,1 @@
+"""The decision: what each option would forbid, and what it would leave."""
