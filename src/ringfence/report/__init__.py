@@ -1,0 +1,1 @@
+"""Documents and pictures: what a decision maker reads, made from tables alone."""
