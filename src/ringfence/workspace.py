@@ -1,0 +1,543 @@
+"""A workspace: a folder with a network's snapshots, and what a person asks of them.
+
+    ringfence.toml   what the workspace is: name, country, label, values for rule packs
+    mappings/        how each table file's columns become ours; a person may edit them
+    inputs/          what was read from each file, by the hash of the file and the reader
+    snapshots/       the network as of a date; immutable
+    cache/           results of steps, each with its record; may be deleted
+
+Each verb is one step or a short chain of them, so every answer has a record of what it was made
+from. Verbs return tables; printing them is the command line's work.
+"""
+
+import dataclasses
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pydantic
+import tomli_w
+
+from ringfence.decision.options import (
+    OPTIONS,
+    REMAINING,
+    OptionParameters,
+    once_obeyed,
+    options,
+)
+from ringfence.errors import (
+    InputError,
+    NotFoundError,
+    SourceError,
+    UsageError,
+    VerificationError,
+)
+from ringfence.exposure.presence import PresenceParameters, presence
+from ringfence.intake import (
+    MergeParameters,
+    Part,
+    Refusal,
+    ToRead,
+    WasRead,
+    files_below,
+    merge_step,
+    part_in,
+    read_file,
+    with_refused,
+)
+from ringfence.network import vendors
+from ringfence.network.check import CheckParameters, check, to_fill
+from ringfence.network.diff import DiffParameters, both, diff
+from ringfence.network.model import (
+    FINDING,
+    NETWORK_TABLES,
+    REJECT,
+    SCHEMA_VERSION,
+    SOURCE_FILE,
+    TABLES,
+)
+from ringfence.network.ownership import control
+from ringfence.provenance.step import StepCache, code_hash
+from ringfence.report.assessment import NETWORK_ROWS, Assessment, Law
+from ringfence.rules.evaluate import EvaluateParameters, run_of, run_pack
+from ringfence.rules.pack import Pack
+from ringfence.rules.tally import tally, totals
+from ringfence.store import pool
+from ringfence.store.duck import Tables
+from ringfence.store.jail import Jail, Limits
+from ringfence.store.snapshot import (
+    Snapshot,
+    Snapshots,
+    exclusive,
+    replace,
+)
+
+SETTINGS = "ringfence.toml"
+_FOLDERS = ("mappings", "inputs", "snapshots", "cache")
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how many parts of it are done, and of how many."""
+
+
+class Settings(pydantic.BaseModel):
+    """What `ringfence.toml` may say."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    name: str = pydantic.Field(description="The workspace's name, as reports head it")
+    country: str | None = pydantic.Field(
+        default=None, description="The country the network is in, as reports name it"
+    )
+    label: str | None = pydantic.Field(
+        default=None, description="The marking printed on every report, such as `Confidential`"
+    )
+    pack: dict[str, dict[str, float | str | bool | date]] = pydantic.Field(
+        default_factory=dict,
+        description="Values a rule pack asks for, by pack and parameter; absent is not stated",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What an ingest did."""
+
+    snapshot: Snapshot
+    files: pa.Table
+    rejects: pa.Table
+    refused: tuple[Refusal, ...]
+    findings: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network a question is asked of: the snapshot, its tables, the day asked for.
+
+    `is_of_that_day` is false where the workspace knows no network as of that day or earlier, so
+    that a later one stands in; what was installed since is then left out, but what was removed
+    since is not known.
+    """
+
+    snapshot: Snapshot
+    tables: Tables
+    as_of: date
+    is_of_that_day: bool
+
+    def on(self, tables: Tables) -> "Network":
+        """The same network with other tables: fewer of them, or some rows left out."""
+        return dataclasses.replace(self, tables=tables)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The options side by side, what each forbids, and what the law says once it is obeyed."""
+
+    options: pa.Table
+    forbidden: pa.Table
+    remaining: pa.Table
+
+
+class Workspace:
+    """A folder with a network's snapshots. Make one with `Workspace.init`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not (folder / SETTINGS).exists():
+            raise NotFoundError(
+                "this is no workspace",
+                where=str(folder),
+                hint=f"make one: ringfence init {folder}",
+            )
+        self.settings = _settings(folder / SETTINGS)
+        self.snapshots = Snapshots(folder / "snapshots")
+        self.cache = StepCache(folder / "cache")
+
+    @classmethod
+    def init(cls, folder: Path, *, name: str | None = None, country: str | None = None) -> Self:
+        """Make an empty workspace; one that is there already is opened as it is."""
+        if not (folder / SETTINGS).exists():
+            if not _is_free(folder):
+                raise UsageError(
+                    "the folder is not empty and holds no workspace",
+                    where=str(folder),
+                    hint="give a new folder",
+                )
+            try:
+                for part in _FOLDERS:
+                    (folder / part).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UsageError(f"cannot make it: {error.strerror}", where=str(folder)) from error
+            said = {"name": name or folder.resolve().name, "country": country}
+            text = tomli_w.dumps({k: v for k, v in said.items() if v is not None})
+            replace(folder / SETTINGS, text.encode())
+        return cls(folder)
+
+    # ---- reading a network -------------------------------------------------------------------
+
+    def ingest(
+        self,
+        paths: Sequence[Path],
+        *,
+        as_of: date,
+        kind: str | None = None,
+        prefix: str | None = None,
+        mapping: Path | None = None,
+        fresh: bool = False,
+        without: Sequence[str] = (),
+        jobs: int = 1,
+        progress: Progress | None = None,
+    ) -> Ingested:
+        """Read files and folders into a new snapshot, as of a date.
+
+        What was read before stays part of the network, except that a file of the same name is
+        read anew, those in `without` are left out, and `fresh` starts from nothing. A file in a
+        folder that no source can read is listed as refused; one named itself raises, and then
+        nothing is changed. Killed at any moment, the workspace is as before or as after.
+        """
+        tell = progress or (lambda _what, _done, _total: None)
+        with exclusive(self.folder):
+            wanted = list(self._to_read(paths, kind, prefix, mapping))
+            named = {p.resolve() for p in paths if p.is_file()}
+            read: list[WasRead] = []
+            for number, was in enumerate(pool.map(read_file, wanted, jobs=jobs)):
+                tell(f"read {was.name}", number + 1, len(wanted))
+                if was.refusal and wanted[number].path.resolve() in named:
+                    raise SourceError(was.refusal.reason, where=was.name, hint=was.refusal.hint)
+                read.append(was)
+            if not any(was.part for was in read) and not without:
+                raise InputError(
+                    "none of the files could be read",
+                    where=", ".join(str(p) for p in paths),
+                    hint="; ".join(f"{w.name}: {w.refusal.reason}" for w in read[:3] if w.refusal)
+                    or "see what can be read: ringfence sources list",
+                )
+            tell("lay the files together", 0, 1)
+            files = self._files_after(read, as_of, fresh=fresh, without=without)
+            result = self._publish(files, as_of)
+            tell("lay the files together", 1, 1)
+        refused = tuple(was.refusal for was in read if was.refusal)
+        return Ingested(*result, refused=refused, findings=result[0].tables(TABLES)["finding"])
+
+    def _to_read(
+        self, paths: Sequence[Path], kind: str | None, prefix: str | None, mapping: Path | None
+    ) -> Iterator[ToRead]:
+        seen: set[str] = set()
+        for path in paths:
+            if not path.exists():
+                raise NotFoundError("no such file or folder", where=str(path))
+            for file, name, why_not in files_below(path):
+                if name in seen:
+                    raise UsageError(f"two inputs are named {name}", where=str(file))
+                seen.add(name)
+                saved = self.mapping_file(name)
+                chosen = mapping or (saved if saved.exists() else None)
+                inputs = self.folder / "inputs"
+                yield ToRead(file, name, kind, prefix, chosen, inputs, why_not)
+
+    def mapping_file(self, name: str) -> Path:
+        """Where the mapping of the table file of that name is kept."""
+        return self.folder / "mappings" / f"{name.replace('/', '__')}.toml"
+
+    def _files_after(
+        self, read: Sequence[WasRead], as_of: date, *, fresh: bool, without: Sequence[str]
+    ) -> list[dict[str, object]]:
+        """The rows of `source_file` of the new snapshot: those kept, then those read now."""
+        before: list[dict[str, object]] = []
+        if self.snapshots.ids() and not fresh:
+            before = (
+                self.snapshots.latest()
+                .tables({SOURCE_FILE.name: SOURCE_FILE})["source_file"]
+                .to_pylist()
+            )
+        known = {str(f["file"]) for f in before}
+        if strange := sorted(set(without) - known):
+            raise NotFoundError(
+                f"{', '.join(strange)} is not part of the network",
+                hint=f"its files: {', '.join(sorted(known)) or 'none'}",
+            )
+        now: dict[str, dict[str, object]] = {str(f["file"]): f for f in before}
+        for name in without:
+            del now[name]
+        for was in read:
+            earlier = now.get(was.name)
+            if was.refusal and earlier and earlier["part"]:
+                # What it said before stays: a file broken since must not empty the network.
+                note = f"could not be read again: {was.refusal.reason}"
+                now[was.name] = {**earlier, "note": note}
+                continue
+            now[was.name] = {
+                "file": was.name,
+                "part": was.part,
+                "kind": was.kind,
+                "sha256": was.sha256,
+                "as_of": as_of,
+                "rows_read": was.rows_read,
+                "rows_kept": was.rows_kept,
+                "rows_rejected": was.rows_rejected,
+                "note": was.refusal.reason if was.refusal else was.note,
+            }
+        return list(now.values())
+
+    def _publish(
+        self, files: list[dict[str, object]], as_of: date
+    ) -> tuple[Snapshot, pa.Table, pa.Table]:
+        """Lay the parts together and publish the snapshot."""
+        used = sorted((f for f in files if f["part"]), key=lambda f: str(f["file"]))
+        parts = [self._part(f) for f in used]
+        members = {f"{i}/{n}": p.tables.member(n) for i, p in enumerate(parts) for n in p.tables}
+        hashes = {f"{i}/{n}": p.tables.hash_of(n) for i, p in enumerate(parts) for n in p.tables}
+        names = tuple(n for n in sorted(members) if not n.endswith("/reject"))
+        merged = self.cache.run(
+            merge_step(names, len(parts)), Tables(members, hashes), MergeParameters()
+        )
+        refused = merged["contradiction"].to_pylist()
+        rejects = []
+        for number, (file, part) in enumerate(zip(used, parts, strict=True)):
+            of_part = [r for r in refused if r["part"] == number]
+            listed = with_refused(part, str(file["file"]), of_part)
+            # A record refused when the files are laid together was kept when its file was read.
+            more = listed.num_rows - part.tables.rows("reject")
+            file["rows_kept"] = part.rows_kept - more
+            file["rows_rejected"] = part.rows_rejected + more
+            rejects.append(listed)
+        of_files = SOURCE_FILE.from_rows(sorted(files, key=lambda f: str(f["file"])))
+        rejected = REJECT.conform(pa.concat_tables([REJECT.from_rows([]), *rejects]))
+        rejected = rejected.sort_by([(k, "ascending") for k in REJECT.key])
+        tables: dict[str, pa.Table | Path] = {t.name: _path(merged, t.name) for t in NETWORK_TABLES}
+        tables |= {"finding": _path(merged, "finding")}
+        tables |= {"source_file": of_files, "reject": rejected}
+        snapshot = self.snapshots.publish(tables, as_of, SCHEMA_VERSION)
+        return snapshot, of_files, rejected
+
+    def _part(self, file: Mapping[str, object]) -> Part:
+        """What was read from a file of the network."""
+        part = part_in(self.folder / "inputs", str(file["part"]))
+        if part is None:
+            raise VerificationError(
+                f"what was read from {file['file']} is damaged",
+                where=str(self.folder / "inputs" / str(file["part"])),
+                hint="read the file again, or leave it out with --without",
+            )
+        return part
+
+    # ---- asking ------------------------------------------------------------------------------
+
+    def network(self, as_of: date | None = None, snapshot: str | None = None) -> Network:
+        """The network to ask: of a snapshot by id, else the one nearest to the day, else the latest."""
+        exact = True
+        if snapshot:
+            found = self.snapshots.open(snapshot)
+        elif as_of:
+            found, exact = self.snapshots.at(as_of)
+        else:
+            found = self.snapshots.latest()
+        return Network(found, found.tables(TABLES), as_of or found.as_of, exact)
+
+    def snapshot(self, text: str) -> Snapshot:
+        """The snapshot a person means: by its id, the first digits of it, or a date."""
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            return self.snapshots.open(text)
+        return self.snapshots.at(day)[0]
+
+    def check(self, network: Network) -> Tables:
+        """Tables `gap` (what is missing, most useful first), `finding`, `vendor_suggestion`."""
+        return self.cache.run(check, network.tables, CheckParameters())
+
+    def to_fill(self, network: Network, table: str, column: str | None) -> pa.Table:
+        """The rows of a table that lack a column, to begin a template with."""
+        return to_fill(network.tables, table, column)
+
+    def vendor(self, network: Network, name: str) -> str:
+        """The id of the vendor a person means; raises `NotFoundError` with the nearest names."""
+        return vendors.find(name, network.tables)
+
+    def presence(self, network: Network, vendor: str) -> pa.Table:
+        """Where the vendor, by its id, and all it controls are."""
+        parameters = PresenceParameters(vendor, network.as_of)
+        return self.cache.run(presence, network.tables, parameters)["presence"]
+
+    def makers_without_owner(self, network: Network) -> int:
+        """How many makers in the network nobody has said the owner of."""
+        makers = network.tables.only("element", "vendor", "ownership")
+        found = control(makers["vendor"], makers["ownership"])
+        return int(
+            makers.and_these({"control": found})
+            .query(
+                "SELECT count(DISTINCT c.vendor) AS n FROM control c "
+                "JOIN element e ON e.vendor = c.vendor WHERE NOT c.ownership_is_stated"
+            )
+            .column("n")[0]
+            .as_py()
+        )
+
+    def operator_names(self, network: Network) -> dict[str, str]:
+        """Each operator's name by its id."""
+        rows = network.tables["operator"].select(["id", "name"]).to_pylist()
+        return {row["id"]: row["name"] or row["id"] for row in rows}
+
+    def on_day(self, network: Network, day: date) -> Network:
+        """The same network asked for another day."""
+        return dataclasses.replace(network, as_of=day)
+
+    def judge(self, network: Network, pack: Pack) -> Tables:
+        """Hold the network against a rule pack on the day: tables `finding` and `judged`."""
+        ask = EvaluateParameters(network.as_of, values=self.settings.pack.get(pack.id, {}))
+        return self.cache.run(run_pack, network.tables, run_of(pack, ask))
+
+    def decide(self, network: Network, vendor: str, packs: Sequence[Pack], core: Pack) -> Decided:
+        """Lay the options for the vendor, by its id, side by side.
+
+        `core` is the pack whose function list draws the core; `packs` are those whose verdicts
+        are worked out again on the network as each option would leave it.
+        """
+        asked = network.tables.and_these({"scope": core.scope_of_kinds()})
+        found = self.cache.run(options, asked, OptionParameters(vendor, network.as_of))
+        remaining = []
+        for option in OPTIONS:
+            left = network.tables
+            if option != "allow":
+                kept = once_obeyed(left["element"], found["forbidden"], option)
+                left = left.and_these({"element": kept})
+            for pack in packs:
+                found_left = self.judge(network.on(left), pack)
+                counts = totals(tally(found_left["finding"], found_left["judged"]))
+                remaining += [
+                    {"option": option, "pack": pack.id, "verdict": sort, "subjects": number}
+                    for sort, number in counts.items()
+                ]
+        return Decided(found["option"], found["forbidden"], REMAINING.from_rows(remaining))
+
+    def assessment(
+        self,
+        network: Network,
+        vendor: str,
+        packs: Sequence[Pack],
+        core: Pack,
+        days: Sequence[date],
+    ) -> Assessment:
+        """All that a report on a vendor says; the law is shown of each of `days`."""
+        decided = self.decide(network, vendor, packs, core)
+        laws, findings = [], []
+        for pack in packs:
+            for day in days:
+                found = self.judge(self.on_day(network, day), pack)
+                laws.append(_law(pack, day, found["judged"]))
+                if day == network.as_of:
+                    findings.append(found["finding"])
+        names = {v["id"]: v["name"] for v in network.tables["vendor"].to_pylist()}
+        held = control(network.tables["vendor"], network.tables["ownership"]).to_pylist()
+        chains = [(c["vendor"], c["chain"]) for c in held if c["holder"] == vendor]
+        counts = [
+            {"table": t.name, "rows": network.tables.rows(t.name)}
+            for t in NETWORK_TABLES
+            if network.tables.rows(t.name)
+        ]
+        return Assessment(
+            title=f"{names[vendor]} in the networks of {self.settings.country or self.settings.name}",
+            country=self.settings.country or self.settings.name,
+            vendor=names[vendor],
+            vendor_group=tuple((names.get(v, v), chain) for v, chain in chains),
+            as_of=network.as_of,
+            snapshot=network.snapshot.id,
+            snapshot_as_of=network.snapshot.as_of,
+            label=self.settings.label,
+            code_version=f"ringfence {installed_version('ringfence')}, code {code_hash()[:12]}",
+            network=pa.Table.from_pylist(counts, NETWORK_ROWS.schema),
+            presence=self.presence(network, vendor),
+            laws=tuple(laws),
+            findings=pa.concat_tables(findings) if findings else FINDING.empty(),
+            options=decided.options,
+            remaining=_as_shown(decided.remaining),
+            quality=self.check(network)["gap"],
+            sources=network.tables["source_file"],
+            rejects=network.tables["reject"],
+            operators=self.operator_names(network),
+        )
+
+    def diff(self, before: Snapshot, after: Snapshot) -> pa.Table:
+        """What changed from one snapshot to another."""
+        networks = both(before.tables(TABLES), after.tables(TABLES))
+        return self.cache.run(diff, networks, DiffParameters())["difference"]
+
+    def sql(self, network: Network, statement: str, *, limits: Limits | None = None) -> pa.Table:
+        """The answer to one SELECT over the network's tables, in the jail."""
+        with Jail(network.tables, limits=limits) as jail:
+            return jail.select(statement)
+
+
+def _as_shown(remaining: pa.Table) -> pa.Table:
+    """The verdicts as a report sorts them: what may be due is due there, and it says so."""
+    folded = Tables({"remaining": remaining}).query(
+        "SELECT option, pack, replace(verdict, 'may be due', 'due') AS verdict, "
+        "sum(subjects)::BIGINT AS subjects FROM remaining GROUP BY ALL ORDER BY ALL"
+    )
+    return REMAINING.conform(folded)
+
+
+def _law(pack: Pack, day: date, judged: pa.Table) -> Law:
+    """A pack on a day, as a report shows it."""
+    rows = judged.to_pylist()
+    in_force = [r for r in rows if r["standing"] == "in force"]
+    standings = {r["legal_status"] for r in in_force}
+    over = {s.split()[-1].partition("/")[0] for s in standings if s.startswith("superseded by")}
+    standings = {s for s in standings if not s.startswith("superseded by")}
+    standings |= {
+        "its earlier steps superseded" if one == pack.id else f"superseded in part by {one}"
+        for one in over
+    }
+    return Law(
+        pack=pack.id,
+        title=pack.manifest.title,
+        legal_status="; ".join(sorted(standings)) or "not in force",
+        as_of=day,
+        judged=judged.filter(
+            pc.and_(pc.equal(judged["standing"], "in force"), pc.greater(judged["subjects"], 0))
+        ),
+        not_in_force=tuple(
+            (r["rule"], r["title"], r["in_force_from"])
+            for r in rows
+            if r["standing"] == "not in force"
+        ),
+        not_encoded=tuple((n.id, n.title, n.reason) for n in pack.manifest.not_encoded),
+    )
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether a workspace may be made there: it holds nothing but one that was never finished."""
+    if not folder.is_dir():
+        return True
+    return all(
+        one.name == f".{SETTINGS}.new" or (one.name in _FOLDERS and not any(one.iterdir()))
+        for one in folder.iterdir()
+    )
+
+
+def _path(tables: Tables, name: str) -> pa.Table | Path:
+    return tables.member(name)
+
+
+def _settings(file: Path) -> Settings:
+    try:
+        return Settings.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"not TOML: {error}", where=str(file)) from error
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"{key}: {first['msg']}",
+            where=str(file),
+            hint=f"its settings: {', '.join(Settings.model_fields)}",
+        ) from error
+
+
+def open_workspace(folder: str | Path) -> Workspace:
+    """Open the workspace in `folder`."""
+    return Workspace(Path(folder))
