@@ -1,0 +1,262 @@
+"""Verbs about the law: rules list, show, test, run."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ringfence.cli.options import (
+    HERE,
+    AsOfOption,
+    FailOnOption,
+    JsonlOption,
+    JsonOption,
+    OutOption,
+    QuietOption,
+    SnapshotOption,
+    WorkspaceOption,
+    check_fail_on,
+    day,
+    fails,
+    network_of,
+    output,
+    today,
+    workspace_in,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ringfence.cli.output import Output
+
+app = typer.Typer(
+    help="The law as tests: list, show, test and run rule packs.", no_args_is_help=True
+)
+
+PackArgument = Annotated[str, typer.Argument(help="A pack that comes with us, or its folder.")]
+
+
+@app.command("list")
+def list_(as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
+    """List the packs that come with the program, and their standing on a day."""
+    from ringfence.rules.pack import list_packs, load_pack  # noqa: PLC0415
+    from ringfence.store.tables import Column, Table, Type  # noqa: PLC0415
+
+    out = output(as_json=as_json)
+    asked = day(as_of) or today()
+    listing = Table(
+        "packs",
+        "a rule pack",
+        ("pack",),
+        (
+            Column("pack", Type.TEXT, "Its id"),
+            Column("title", Type.TEXT, "The instrument"),
+            Column("jurisdiction", Type.TEXT, "The country"),
+            Column("rules", Type.INTEGER, "Rules encoded"),
+            Column("in_force", Type.INTEGER, "Rules in force on the day"),
+            Column("not_encoded", Type.INTEGER, "Requirements not encoded"),
+        ),
+    )
+    rows = [
+        {
+            "pack": pack.id,
+            "title": pack.manifest.title,
+            "jurisdiction": pack.manifest.jurisdiction,
+            "rules": len(pack.rules),
+            "in_force": sum(1 for r in pack.rules if r.on(asked).effect),
+            "not_encoded": len(pack.manifest.not_encoded),
+        }
+        for pack in map(load_pack, list_packs())
+    ]
+    out.document("rules-list", None, {"packs": len(rows)}, listing.from_rows(rows))
+    out.table(
+        f"Rule packs, as of {asked}",
+        ("pack", "instrument", "", "rules", "in force", "not encoded"),
+        [[str(v) for v in r.values()] for r in rows],
+        right=(3, 4, 5),
+    )
+
+
+@app.command()
+def show(
+    pack: PackArgument,
+    rule: Annotated[str | None, typer.Argument(help="One rule, whole.")] = None,
+    as_of: AsOfOption = None,
+) -> None:
+    """Show a pack's rules with their standing, or one rule with its source and its SELECT."""
+    from ringfence.rules.pack import load_pack  # noqa: PLC0415
+
+    out = output()
+    asked = day(as_of) or today()
+    loaded = load_pack(pack)
+    if rule is None:
+        manifest = loaded.manifest
+        out.say(f"{manifest.title}\n{manifest.issued_by}, {manifest.published_on}\n{manifest.url}")
+        out.say(f"binds {manifest.binds}")
+        out.say()
+        rows = [(r.id, r.title, r.test, r.grade, r.on(asked).legal_status) for r in loaded.rules]
+        out.table(
+            f"Rules, as of {asked}",
+            ("rule", "requires", "test", "grade", "standing"),
+            rows,
+            note="grade: S read in the source, S* in another's copy of it, R in a report of it",
+        )
+        out.table(
+            "Not encoded",
+            ("id", "requirement", "why"),
+            [(n.id, n.title, n.reason) for n in manifest.not_encoded],
+        )
+        return
+    found = loaded.rule(rule)
+    standing = found.on(asked)
+    out.say(f"{loaded.id}/{found.id}  {found.title}")
+    out.say(f"cites    {found.citation}" + (f" {found.citation.url}" if found.citation.url else ""))
+    out.say(f"grade    {found.grade}: {found.source}")
+    out.say(f"binds    {found.binds}")
+    out.say(f"scope    {found.scope}")
+    out.say(f"test     {found.test}; one verdict a row of {found.subjects}")
+    if found.metric:
+        out.say(f"metric   {found.metric}, of {found.denominator}")
+    for phase in found.phase:
+        out.say(f"from     {phase.begins}  {phase.effect}: {phase.status}. {phase.note or ''}")
+    due = f", due by {standing.due_on}" if standing.due_on else ""
+    out.say(f"on {asked}  {standing.legal_status}{due}")
+    if found.note:
+        out.say(f"note     {found.note}")
+    out.say()
+    out.say(found.select)
+
+
+@app.command("test")
+def try_(pack: PackArgument, as_json: JsonOption = False) -> None:
+    """Run a pack's own tests; leave with code 1 if one fails."""
+    from ringfence.rules.pack import load_pack  # noqa: PLC0415
+    from ringfence.rules.trial import test_pack  # noqa: PLC0415
+    from ringfence.store.tables import Column, Table, Type  # noqa: PLC0415
+
+    out = output(as_json=as_json)
+    trials = test_pack(load_pack(pack))
+    failed = [t for t in trials if not t.passed]
+    listing = Table(
+        "trial",
+        "a test of a rule on one day",
+        ("rule", "test", "as_of"),
+        (
+            Column("rule", Type.TEXT, "The rule, as `pack/rule`"),
+            Column("test", Type.TEXT, "The test's name; null where the rule has none"),
+            Column("as_of", Type.DATE, "The day"),
+            Column("problem", Type.TEXT, "What is not as expected; null where all is"),
+        ),
+    )
+    rows = listing.from_rows(
+        {"rule": t.rule, "test": t.test, "as_of": t.as_of, "problem": t.problem} for t in trials
+    )
+    summary = {"passed": len(trials) - len(failed), "failed": len(failed)}
+    out.document("rules-test", None, summary, rows)
+    if failed:
+        out.table(
+            "Failed",
+            ("rule", "test", "as of", "problem"),
+            [(t.rule, t.test or "", str(t.as_of or ""), t.problem or "") for t in failed],
+        )
+    out.say(f"{summary['passed']} passed, {summary['failed']} failed")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    packs: Annotated[list[str], typer.Argument(help="Packs that come with us, or folders.")],
+    workspace: WorkspaceOption = HERE,
+    as_of: AsOfOption = None,
+    snapshot: SnapshotOption = None,
+    limit: Annotated[int, typer.Option(min=0, help="Findings to show of each rule.")] = 3,
+    fail_on: FailOnOption = "never",
+    as_json: JsonOption = False,
+    as_jsonl: JsonlOption = False,
+    file: OutOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Hold the network against rule packs, under the law of a day."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    from ringfence.rules.pack import load_pack  # noqa: PLC0415
+    from ringfence.rules.tally import tally, totals  # noqa: PLC0415
+
+    check_fail_on(fail_on)
+    out = output(as_json=as_json, as_jsonl=as_jsonl, out=file, quiet=quiet)
+    place = workspace_in(workspace)
+    network = network_of(place, as_of, snapshot, out)
+    results = [(p, place.judge(network, p)) for p in (load_pack(name) for name in packs)]
+    findings = pa.concat_tables([r["finding"] for _, r in results])
+    judged = pa.concat_tables([r["judged"] for _, r in results])
+    counted = [tally(r["finding"], r["judged"]) for _, r in results]
+    summary = totals(pa.concat_tables(counted))
+    out.document("rules-run", network, summary, findings, {"judged": judged})
+    for (pack, result), counts in zip(results, counted, strict=True):
+        show_tally(out, f"{pack.manifest.title}, on {network.as_of}", counts)
+        if limit:
+            _examples(out, result["finding"], limit)
+    out.say(", ".join(f"{number:,} {sort}" for sort, number in summary.items()))
+    verdicts = {v for v in ("breach", "unknown") if summary[v]}
+    if fails(verdicts, fail_on):
+        raise typer.Exit(1)
+
+
+DUE = "due: a breach once its deadline has passed; due?: not known whether"
+
+
+def show_tally(out: "Output", title: str, counted: "pa.Table") -> None:
+    """Show how many verdicts each rule gave, and which rules gave none and why."""
+    from ringfence.cli.output import cell  # noqa: PLC0415
+
+    rows = []
+    silent: dict[str, list[str]] = {"not in force": [], "not encoded": []}
+    for row in counted.to_pylist():
+        name = row["rule"].partition("/")[2]
+        if row["standing"] == "in force":
+            figures = [row[c] for c in ("breach", "due", "may_be_due", "unknown", "comply")]
+            shown = [cell(f) if f else "·" for f in figures]
+            rows.append((name, row["title"], *shown, row["legal_status"]))
+        else:
+            begins = f" (from {row['in_force_from']})" if row["in_force_from"] else ""
+            silent[row["standing"]].append(f"{name}{begins}")
+    notes = [f"{why}: {', '.join(names)}" for why, names in silent.items() if names]
+    out.table(
+        title,
+        ("rule", "requires", "breach", "due", "due?", "unknown", "comply", "standing"),
+        rows,
+        right=(2, 3, 4, 5, 6),
+        note="\n".join([DUE, *notes]),
+    )
+
+
+def _examples(out: "Output", findings: "pa.Table", limit: int) -> None:
+    """Show some findings of each rule, breaches first, with the rows they rest on."""
+    from ringfence.store.duck import Tables  # noqa: PLC0415
+
+    rows = (
+        Tables({"f": findings})
+        .query(
+            "SELECT rule, verdict, due_on, subject, because, rests_on FROM f "
+            "QUALIFY row_number() OVER (PARTITION BY rule ORDER BY verdict, subject) <= $limit "
+            "ORDER BY rule, verdict, subject",
+            {"limit": limit},
+        )
+        .to_pylist()
+    )
+    if rows:
+        out.table(
+            f"Findings, the first {limit} of each rule",
+            ("rule", "verdict", "subject", "because", "read at"),
+            [
+                (
+                    r["rule"].partition("/")[2],
+                    f"due {r['due_on']}" if r["due_on"] else r["verdict"],
+                    r["subject"],
+                    r["because"] or "",
+                    (r["rests_on"] or "").split("\n")[0],
+                )
+                for r in rows
+            ],
+            note="all of them: --jsonl, or --out findings.xlsx",
+        )
