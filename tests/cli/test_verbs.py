@@ -289,3 +289,16 @@ def test_a_rule_with_nothing_to_judge_is_listed_all_the_same(
     core = judged["uk-dvd-2022/UKD-03"]
     assert (core["standing"], core["verdict"], core["subjects"]) == ("in force", None, 0)
     assert "UKD-03" in run("rules", "run", "uk-dvd-2022", "--as-of", "2026-11-24").out
+
+
+def test_many_files_not_read_for_one_reason_are_told_in_one_line(
+    home: Path, export: Path, run: Run
+) -> None:
+    for number in range(30):
+        (export / f"photo-{number}.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    done = run("ingest", export, "--as-of", "2026-11-24", "-q")
+    assert "not read, 30 files: no source knows this kind of file" in done.out
+    assert "photo-7" not in done.out
+    assert "export/sites.csv" in done.out
+    rows = document(run("show", "source_file", "--where", "kind IS NULL", "--json").out)
+    assert rows["summary"]["rows"] == 30

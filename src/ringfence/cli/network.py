@@ -1,7 +1,8 @@
 """Verbs about the network itself: init, ingest, check, show, diff, sql, verify."""
 
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -114,16 +115,35 @@ def ingest(
                 cell(f["rows_rejected"] - aside.get(f["file"], 0)),
                 f["note"] or "",
             )
-            for f in files
+            for f in _told_singly(files)
         ],
         right=(2, 3, 4, 5),
-        note="set aside: sound, but the model has no place for it",
+        note="\n".join(
+            [*_told_together(files), "set aside: sound, but the model has no place for it"]
+        ),
     )
     _reasons(out, done.rejects)
     _held(out, network)
     out.say("next: ringfence check")
     if strict and (done.refused or done.rejects.num_rows):
         raise typer.Exit(65)
+
+
+def _told_together(files: list[dict[str, Any]]) -> list[str]:
+    """What is said of many files that were not read for the same reason."""
+    reasons = Counter(str(f["note"]) for f in files if f["kind"] is None)
+    return [
+        f"not read, {number:,} files: {reason} (which: ringfence show source_file "
+        "--where 'kind IS NULL')"
+        for reason, number in reasons.items()
+        if number > SHOWN_ROWS
+    ]
+
+
+def _told_singly(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The files that have a line each: those read, and those not read for a rarer reason."""
+    reasons = Counter(f["note"] for f in files if f["kind"] is None)
+    return [f for f in files if f["kind"] is not None or reasons[f["note"]] <= SHOWN_ROWS]
 
 
 def _set_aside(rejects: "pa.Table") -> dict[str, int]:
