@@ -14,7 +14,8 @@ from ringfence.rules.evaluate import EvaluateParameters, evaluate
 from ringfence.rules.pack import Pack, read_pack
 from ringfence.rules.published import MACROS, lay_out, open_jail
 from ringfence.store.duck import Tables, write_parquet
-from ringfence.store.jail import Limits, read_select
+from ringfence.store.jail import Limits
+from ringfence.store.reading import read_select
 
 DAY = date(2024, 6, 1)
 VENDORS = [

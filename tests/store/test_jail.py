@@ -13,9 +13,10 @@ import pyarrow as pa
 import pytest
 
 from ringfence.errors import RingfenceError, TimeLimitError, VerificationError
-from ringfence.store import jail as jail_module
+from ringfence.store import reading
 from ringfence.store.duck import Tables, write_parquet
-from ringfence.store.jail import Jail, Limits, QueryError, read_select, walled
+from ringfence.store.jail import Jail, Limits, walled
+from ringfence.store.reading import QueryError, read_select
 
 ELEMENT = pa.table({"id": ["a", "b", "c"], "size": [1, 2, 3]})
 LIMITS = Limits(memory_mb=256, answer_mb=8, seconds=0.5, threads=2)
@@ -211,7 +212,7 @@ def test_the_environment_is_out_of_reach(jail: Jail, monkeypatch: pytest.MonkeyP
     refused(jail, "SELECT getenv('RINGFENCE_SECRET')")
 
 
-@pytest.mark.parametrize("name", ["outside", "ELEMENT", "LIMITS", "jail_module"])
+@pytest.mark.parametrize("name", ["outside", "ELEMENT", "LIMITS", "reading"])
 def test_no_python_variable_is_taken_for_a_table(jail: Jail, name: str) -> None:
     local = outside
     assert local is outside
@@ -245,7 +246,7 @@ def test_every_function_of_the_engine_that_is_not_repeatable_is_known() -> None:
         "WHERE function_type = 'scalar' AND stability <> 'CONSISTENT'"
     )
     names = {name for (name,) in rows.fetchall()}
-    assert names - {"getvariable"} <= jail_module._NOT_REPEATABLE
+    assert names - {"getvariable"} <= reading._NOT_REPEATABLE
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ pack. What complies is counted and not fetched.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import cast
+from typing import NoReturn
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,7 +17,8 @@ from ringfence.errors import InputError, PackError, RingfenceError, TimeLimitErr
 from ringfence.rules.pack import Pack
 from ringfence.rules.published import Laid, open_jail
 from ringfence.rules.written import Rule
-from ringfence.store.jail import Jail, Limits, QueryError, Reading, read_select
+from ringfence.store.jail import Jail, Limits
+from ringfence.store.reading import QueryError, Reading, by_row, read_select
 
 RESULT_COLUMNS = ("subject", "verdict", "because")
 LEFT_OUT = "the rule said nothing of it"
@@ -80,11 +81,11 @@ class Questions:
 
 
 def ask_all(laid: Laid, questions: Questions) -> dict[str, pa.Table]:
-    """Every rule's verdicts on the state, as `rule/<id>`: `subject, verdict, because [, rests_on]`.
+    """Every rule's verdicts on the state, as `rule/<id>`: `at, verdict, because [, rests_on]`.
 
-    And of each table of subjects how many each operator has, as `subjects/<table>`. Raises
-    `PackError` where a rule does not run or its answer is not whole, `TimeLimitError` where one
-    takes too much.
+    `at` is the number of the subject's row in `subjects/<table>`, which are its subjects in the
+    order of their keys: `id, operator`. Raises `PackError` where a rule does not run or its answer
+    is not whole, `TimeLimitError` where one takes too much.
     """
     if not questions.rules:
         return {}
@@ -96,7 +97,7 @@ def ask_all(laid: Laid, questions: Questions) -> dict[str, pa.Table]:
             answers[f"rule/{rule.id}"] = subjects[rule.subjects].ask(
                 questions.pack, rule, bound, keep_comply=questions.keep_comply
             )
-        answers |= {f"subjects/{n}": s.by_operator for n, s in subjects.items()}
+        answers |= {f"subjects/{name}": one.rows for name, one in subjects.items()}
     return answers
 
 
@@ -104,14 +105,23 @@ class _Subjects:
     """The rows that a rule must judge, and the rules' answers on them."""
 
     def __init__(self, jail: Jail, table: str) -> None:
-        self.table = table
         self._jail = jail
+        self._table = table
         self._answers: dict[tuple[object, ...], pa.Table] = {}
         operator = {"operator": "id", "vendor": "NULL::VARCHAR"}.get(table, "operator")
-        self.by_operator = jail.select_ours(
-            f'SELECT {operator} AS operator, count(*) AS n FROM "{table}" GROUP BY 1 ORDER BY 1'
-        )
-        self._are_few = sum(self.by_operator["n"].to_pylist()) <= FEW
+        found = jail.select_ours(f'SELECT id, {operator} AS operator, rowid FROM "{table}"')
+        in_order = found.column("rowid").to_numpy()
+        found = found.select(["id", "operator"])
+        if not _ascends(found.column("id")):
+            order = pc.sort_indices(found.column("id")).to_numpy()
+            found, in_order = found.take(order), in_order[order]
+            if not _ascends(found.column("id")):
+                _complain_of_a_key_twice(table, found.column("id"))
+        self.rows = found.combine_chunks()
+        self._ids = self.rows.column("id").combine_chunks()
+        # Where the row with each of the engine's numbers lies among them.
+        self._place = np.empty(len(in_order), np.int64)
+        self._place[in_order] = np.arange(len(in_order))
 
     def ask(
         self, pack: str, rule: Rule, bound: Mapping[str, object], *, keep_comply: bool
@@ -119,7 +129,7 @@ class _Subjects:
         """The verdicts of a rule, by subject; two rules that ask the same are asked once."""
         question = (statement(rule), rule.verdicts, tuple(sorted(bound.items())))
         if question not in self._answers:
-            asked = _Question(self._jail, self.table, rule, f"{pack}/{rule.id}", bound)
+            asked = _Question(self._jail, rule, f"{pack}/{rule.id}", bound)
             try:
                 self._answers[question] = self._answer(asked, keep_comply=keep_comply)
             except QueryError as error:
@@ -127,60 +137,69 @@ class _Subjects:
         return self._answers[question]
 
     def _answer(self, asked: "_Question", *, keep_comply: bool) -> pa.Table:
-        whole = keep_comply or self._are_few
-        rows = asked.verdicts(with_comply=whole)
-        if self._are_few:
-            is_whole = sorted(rows.column("subject").to_pylist(), key=str) == self._ids
+        names, complies = asked.columns()
+        few = len(self._ids) <= FEW
+        by_number = None if few else by_row(asked.sql, self._table, "verdict")
+        if by_number:
+            rows = asked.select(by_number.whole if keep_comply else by_number.kept, names)
+            judged = self._place[asked.subjects(by_number.rows).to_numpy()]
+            at = self._place[rows.column("subject").to_numpy()]
         else:
-            is_whole = asked.mark() == self._mark
-        if not is_whole:
-            rows = pa.concat_tables([rows, asked.left_out()], promote_options="default")
-        if whole and not keep_comply:
+            chosen = "" if few or keep_comply else f"WHERE verdict IS DISTINCT FROM {complies}"
+            rows = asked.select(f"SELECT * FROM (\n{asked.sql}\n) {chosen}", names)
+            at = self._places(asked, rows.column("subject"))
+            whole = few or keep_comply
+            judged = at if whole else self._places(asked, asked.subjects(asked.sql))
+        rows = rows.set_column(0, "at", pa.array(at))
+        times = np.bincount(judged, minlength=len(self._ids))
+        if (times > 1).any():
+            asked.complain(f"judges {self._ids[int(times.argmax())].as_py()!r} twice")
+        if len(judged) < len(self._ids):
+            left_out = np.flatnonzero(times == 0)
+            more = pa.table({"at": left_out, "verdict": _same("unknown", len(left_out))})
+            more = more.append_column("because", _same(LEFT_OUT, len(left_out)))
+            rows = pa.concat_tables([rows, more], promote_options="default")
+        if not keep_comply:
             rows = rows.filter(pc.not_equal(rows.column("verdict"), "comply"))
-        return rows if _is_sorted(rows) else rows.sort_by("subject")
+        at = rows.column("at").to_numpy()
+        return rows if (at[:-1] < at[1:]).all() else rows.take(np.argsort(at))
 
-    @cached_property
-    def _ids(self) -> list[str | None]:
-        found = self._jail.select_ours(f'SELECT id FROM "{self.table}" ORDER BY id')
-        return cast("list[str | None]", found.column("id").to_pylist())
-
-    @cached_property
-    def _mark(self) -> tuple[object, ...]:
-        return mark(self._jail, f'SELECT id AS subject FROM "{self.table}"', {}, None)
+    def _places(self, asked: "_Question", subjects: pa.ChunkedArray) -> np.ndarray:
+        """Where each subject lies among those to be judged."""
+        if subjects.null_count:
+            asked.complain("judges a subject that is null")
+        found = pc.index_in(subjects, value_set=self._ids)
+        if found.null_count:
+            strange = min(subjects.filter(pc.is_null(found)).to_pylist())
+            asked.complain(f"judges {strange!r}, which is not in {self._table}")
+        places: np.ndarray = found.to_numpy().astype(np.int64)
+        return places
 
 
 class _Question:
     """One rule's SELECT, with what its names stand for."""
 
-    def __init__(
-        self, jail: Jail, table: str, rule: Rule, name: str, bound: Mapping[str, object]
-    ) -> None:
+    def __init__(self, jail: Jail, rule: Rule, name: str, bound: Mapping[str, object]) -> None:
+        self.sql = statement(rule)
         self._jail = jail
-        self._table = table
-        self._rule = rule
+        self._verdicts = set(rule.verdicts)
         self._name = name
         self._bound = bound
-        self._sql = statement(rule)
 
-    def verdicts(self, *, with_comply: bool) -> pa.Table:
-        """The rule's rows, or those that do not comply."""
-        columns = self._jail.columns_of(self._sql, self._bound, where=self._name)
-        names = tuple(columns)
+    def columns(self) -> tuple[tuple[str, ...], str]:
+        """The columns that the rule returns, and how it says that a subject complies."""
+        types = self._jail.columns_of(self.sql, self._bound, where=self._name)
+        names = tuple(types)
         if names not in (RESULT_COLUMNS, (*RESULT_COLUMNS, "rests_on")):
-            raise self._fault(
-                f"returns {', '.join(names)}", "return subject, verdict, because [, rests_on]"
-            )
-        more = ", rests_on::VARCHAR AS rests_on" if "rests_on" in columns else ""
-        complies = "false" if columns["verdict"] == "BOOLEAN" else "'comply'"
-        chosen = "" if with_comply else f"WHERE verdict IS DISTINCT FROM {complies}"
-        rows = self._select(
-            f"""SELECT subject::VARCHAR AS subject, verdict, because::VARCHAR AS because {more}
-                FROM (\n{self._sql}\n) {chosen}"""
-        )
-        return self._three_valued(rows)
+            self.complain(f"returns {', '.join(names)}")
+        return names, "false" if types["verdict"] == "BOOLEAN" else "'comply'"
 
-    def _three_valued(self, rows: pa.Table) -> pa.Table:
-        """The rows, each with a verdict that the rule may give, in words."""
+    def select(self, sql: str, names: tuple[str, ...]) -> pa.Table:
+        """An answer to the rule, each verdict one that the rule may give, in words."""
+        text = ", ".join(f"{name}::VARCHAR AS {name}" for name in names[2:])
+        rows = self._select(f"SELECT subject, verdict, {text} FROM (\n{sql}\n)")
+        if not pa.types.is_integer(rows.schema.field("subject").type):
+            rows = rows.set_column(0, "subject", rows.column("subject").cast(pa.string()))
         verdict = rows.column("verdict")
         if pa.types.is_boolean(verdict.type):
             verdict = pc.if_else(verdict, "breach", "comply")
@@ -192,74 +211,38 @@ class _Question:
                 rows = rows.set_column(2, "because", because)
         verdict = pc.fill_null(verdict, "unknown")
         given = set(pc.unique(verdict).to_pylist())
-        if strange := sorted(given - set(self._rule.verdicts)):
-            raise self._fault(
-                f"gives the verdict {strange[0]!r}", f"one of: {', '.join(self._rule.verdicts)}"
-            )
+        if strange := sorted(given - self._verdicts):
+            self.complain(f"gives the verdict {strange[0]!r}")
         return rows.set_column(1, "verdict", verdict)
 
-    def mark(self) -> tuple[object, ...]:
-        """The mark of the subjects that the rule judges."""
-        return mark(self._jail, self._sql, self._bound, self._name)
+    def subjects(self, sql: str) -> pa.ChunkedArray:
+        """Whom an answer judges."""
+        return self._select(f"SELECT subject FROM (\n{sql}\n)").column("subject")
 
-    def left_out(self) -> pa.Table:
-        """The subjects that the rule passed over, as unknown; raises where it said too much."""
-        twice = self._select(
-            f'SELECT id FROM "{self._table}" GROUP BY id HAVING count(*) > 1 ORDER BY id LIMIT 1',
-            bound=False,
-        )
-        if twice.num_rows:
-            raise InputError(
-                f"table {self._table} has two rows with the key {twice['id'][0].as_py()!r}",
-                where=self._table,
-            )
-        faults = self._select(
-            f"""SELECT r.subject::VARCHAR AS subject, bool_or(s.id IS NULL) AS is_strange
-                FROM (\n{self._sql}\n) r LEFT JOIN "{self._table}" s ON s.id = r.subject::VARCHAR
-                GROUP BY 1 HAVING count(*) > 1 OR bool_or(s.id IS NULL)
-                ORDER BY 1 NULLS FIRST LIMIT 1"""
-        )
-        for fault in faults.to_pylist():
-            subject = fault["subject"]
-            if subject is None:
-                raise self._fault("judges a subject that is null", "join by the table's key")
-            if fault["is_strange"]:
-                raise self._fault(
-                    f"judges {subject!r}, which is not in {self._table}",
-                    f"judge the rows of {self._table}",
-                )
-            raise self._fault(f"judges {subject!r} twice", "group by the subject")
-        return self._select(
-            f"""SELECT s.id AS subject, 'unknown' AS verdict, '{LEFT_OUT}' AS because
-                FROM "{self._table}" s
-                ANTI JOIN (\n{self._sql}\n) r ON s.id = r.subject::VARCHAR"""
+    def _select(self, sql: str) -> pa.Table:
+        return self._jail.select_ours(sql, self._bound, where=self._name)
+
+    def complain(self, message: str) -> NoReturn:
+        """Raise the fault of the pack that its answer shows."""
+        raise PackError(
+            message,
+            where=self._name,
+            hint="return subject, verdict, because [, rests_on], one row a subject",
         )
 
-    def _select(self, sql: str, *, bound: bool = True) -> pa.Table:
-        return self._jail.select_ours(sql, self._bound if bound else None, where=self._name)
 
-    def _fault(self, message: str, hint: str) -> PackError:
-        return PackError(message, where=self._name, hint=hint)
-
-
-def mark(
-    jail: Jail, sql: str, bound: Mapping[str, object], where: str | None
-) -> tuple[object, ...]:
-    """The number of subjects and the sum of their 64-bit hashes.
-
-    Two lists with the same mark hold the same subjects equally often, but for a chance of one in
-    2^64; comparing marks costs far less than joining the lists.
-    """
-    row = jail.select_ours(
-        "SELECT count(*), count(subject), sum(hash(subject)) "
-        f"FROM (SELECT subject::VARCHAR AS subject FROM (\n{sql}\n))",
-        bound,
-        where=where,
-    )
-    return tuple(column[0].as_py() for column in row.columns)
+def _complain_of_a_key_twice(table: str, ids: pa.ChunkedArray) -> NoReturn:
+    keys = ids.combine_chunks()
+    twice = pc.filter(keys[1:], pc.equal(keys[:-1], keys[1:]))
+    key = twice[0].as_py() if len(twice) else None
+    raise InputError(f"table {table} has two rows with the key {key!r}", where=table)
 
 
-def _is_sorted(rows: pa.Table) -> bool:
-    """Whether each subject comes after the one before it."""
-    subject = rows.column("subject").combine_chunks()
-    return pc.all(pc.less(subject[:-1], subject[1:])).as_py() is not False
+def _same(text: str, size: int) -> pa.Array:
+    return pa.repeat(pa.scalar(text, pa.string()), size)
+
+
+def _ascends(ids: pa.ChunkedArray) -> bool:
+    """Whether each key comes after the one before it."""
+    keys = ids.combine_chunks()
+    return not keys.null_count and pc.all(pc.less(keys[:-1], keys[1:])).as_py() is not False

@@ -102,8 +102,8 @@ def evaluate(tables: Tables, pack: Pack, parameters: EvaluateParameters) -> dict
 
     `tables` are those of a snapshot; one that is absent counts as empty. Texts that many findings
     share are dictionary-encoded, for there can be a million; `FINDING.conform` writes them out.
-    Raises `PackError` where
-    a rule does not run or does not answer as it must, `TimeLimitError` where one takes too much.
+    Raises `PackError` where a rule does not run or does not answer as it must, `TimeLimitError`
+    where one takes too much.
     """
     asked = [pack.rule(name) for name in parameters.rules] or list(pack.rules)
     standings = {rule.id: rule.on(parameters.as_of) for rule in asked}
@@ -124,15 +124,28 @@ def evaluate(tables: Tables, pack: Pack, parameters: EvaluateParameters) -> dict
     else:
         answers = walled(ask_all, laid, questions, limits=parameters.limits)
     found = [
-        Found(f"{pack.id}/{r.id}", r, standings[r.id], readings[r.id], answers[f"rule/{r.id}"])
+        Found(
+            f"{pack.id}/{r.id}",
+            r,
+            standings[r.id],
+            readings[r.id],
+            answers[f"rule/{r.id}"],
+            answers[f"subjects/{r.subjects}"],
+        )
         for r in in_force
     ]
     parts = findings(found, whole, laid.makers)
+    by_operator = {
+        name: _by_operator(rows) for name, rows in answers.items() if "subjects/" in name
+    }
     counts = [
         row
         for one, part in zip(found, parts, strict=True)
         for row in _counts(
-            one, part, answers[f"subjects/{one.rule.subjects}"], counted=parameters.keep_comply
+            one,
+            part,
+            by_operator[f"subjects/{one.rule.subjects}"],
+            counted=parameters.keep_comply,
         )
     ]
     counts += _not_run(pack, asked, standings, whole=not parameters.rules)
@@ -151,8 +164,14 @@ def _pack_of(name: str, files: Mapping[str, str]) -> Pack:
     return read_pack(files, name, name)
 
 
+def _by_operator(subjects: pa.Table) -> dict[str | None, int]:
+    """How many subjects each operator has."""
+    counted = subjects.column("operator").value_counts()
+    return {one["values"]: one["counts"] for one in counted.to_pylist()}
+
+
 def _counts(
-    one: Found, part: pa.Table, subjects: pa.Table, *, counted: bool
+    one: Found, part: pa.Table, subjects: Mapping[str | None, int], *, counted: bool
 ) -> Iterator[dict[str, object]]:
     """How many subjects of each operator were found so; those that comply, unless `counted`, too."""
     flagged = pa.table(
@@ -163,7 +182,7 @@ def _counts(
         }
     )
     totals = flagged.group_by(["operator", "verdict", "due"]).aggregate([([], "count_all")])
-    left = dict(zip(subjects["operator"].to_pylist(), subjects["n"].to_pylist(), strict=True))
+    left = dict(subjects)
     numbers: dict[tuple[str | None, str | None, bool], int] = {}
     for row in totals.to_pylist():
         numbers[row["operator"], row["verdict"], row["due"]] = row["count_all"]

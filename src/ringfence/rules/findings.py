@@ -13,12 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ringfence.errors import InputError
 from ringfence.network.model import FINDING
 from ringfence.rules.proofs import proofs
 from ringfence.rules.written import Effect, Rule, Standing
 from ringfence.store.duck import Tables
-from ringfence.store.jail import Reading
+from ringfence.store.reading import Reading
 
 MEANS: Mapping[Effect, Mapping[str, str]] = {
     "announced": {"breach": "comply", "unknown": "comply"},
@@ -43,13 +42,18 @@ _SAY_OF_MAKERS = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One rule's verdicts on the state, `rows`, with what it takes to make findings of them."""
+    """One rule's verdicts on the state, with what it takes to make findings of them.
+
+    `rows` has `at, verdict, because [, rests_on]`, `at` being a row's number in `subjects`, which
+    has `id, operator`.
+    """
 
     name: str
     rule: Rule
     standing: Standing
     reading: Reading
     rows: pa.Table
+    subjects: pa.Table
 
     @property
     def is_of_makers(self) -> bool:
@@ -63,7 +67,7 @@ def findings(found: Sequence[Found], tables: Tables, makers: pa.Table) -> list[p
     Texts that repeat are dictionary-encoded; `FINDING.conform` writes them out. `makers` is the
     `listing` of the vendors.
     """
-    texts = {name: _Texts() for name in (*_OF_A_RULE, "operator", "rests_on")}
+    texts = {name: _Texts() for name in (*_OF_A_RULE, "subject", "operator", "rests_on")}
     places: list[dict[str, pa.Array]] = [{} for _ in found]
     for one, place in zip(found, places, strict=True):
         rule, size = one.rule, one.rows.num_rows
@@ -78,21 +82,21 @@ def findings(found: Sequence[Found], tables: Tables, makers: pa.Table) -> list[p
             place[name] = texts[name].places(pa.array([text]), np.zeros(size, np.int32))
     for table in sorted({one.rule.subjects for one in found}):
         own = [i for i, one in enumerate(found) if one.rule.subjects == table]
-        subjects = pa.chunked_array([found[i].rows.column("subject") for i in own], pa.string())
-        coded = subjects.combine_chunks().dictionary_encode()
-        proof = proofs(tables, table, coded.dictionary, makers)
-        if proof.num_rows != len(coded.dictionary):
-            raise InputError(f"table {table} has a key twice", where=table)
-        codes = coded.indices.to_numpy()
-        operator = proof.column("operator").combine_chunks().dictionary_encode()
+        subjects = found[own[0]].subjects
+        is_met = np.zeros(subjects.num_rows, bool)
+        for i in own:
+            is_met[found[i].rows.column("at").to_numpy()] = True
+        met = subjects.filter(pa.array(is_met)).combine_chunks()
+        place_of = np.cumsum(is_met, dtype=np.int32) - 1
+        ids = met.column("id").combine_chunks()
+        origins = proofs(tables, table, ids, makers)
+        operator = met.column("operator").combine_chunks().dictionary_encode()
         by_operator = pc.fill_null(operator.indices, -1).to_numpy()
         names = pa.concat_arrays([operator.dictionary, pa.nulls(1, pa.string())])
-        origins = {name: proof.column(name) for name in ("rests_on", "rests_on_maker")}
-        at = 0
         for i in own:
             rows = found[i].rows
-            mine = codes[at : at + rows.num_rows]
-            at += rows.num_rows
+            mine = place_of[rows.column("at").to_numpy()]
+            places[i]["subject"] = texts["subject"].places(ids, mine)
             places[i]["operator"] = texts["operator"].places(names, by_operator[mine] % len(names))
             rests_on = origins["rests_on_maker" if found[i].is_of_makers else "rests_on"]
             if "rests_on" in rows.schema.names:
@@ -158,7 +162,6 @@ def _of_one(one: Found, places: Mapping[str, pa.Array], held: Mapping[str, pa.Ar
         name: pa.DictionaryArray.from_arrays(place, held[name]) for name, place in places.items()
     }
     columns |= {
-        "subject": rows.column("subject"),
         "verdict": _means(raw, effect),
         "because": because,
         "due_on": due_on,

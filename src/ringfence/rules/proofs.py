@@ -11,14 +11,6 @@ import pyarrow as pa
 
 from ringfence.store.duck import Tables, connect
 
-_OPERATOR = {
-    "element": "coalesce(e.operator, s.operator)",
-    "site": "e.operator",
-    "contract": "e.operator",
-    "operator": "e.id",
-    "vendor": "NULL::VARCHAR",
-}
-
 _FUNCTIONS = """
   WITH own AS (SELECT element, origin FROM function SEMI JOIN wanted ON subject = element),
   counted AS (
@@ -34,19 +26,20 @@ _FUNCTIONS = """
   FROM counted LEFT JOIN many m USING (element)"""
 
 
-def proofs(tables: Tables, table: str, subjects: pa.Array, listing: pa.Table) -> pa.Table:
-    """Of each of `subjects`, in their order: its operator, and the rows it rests on, one a line.
+def proofs(
+    tables: Tables, table: str, subjects: pa.Array, listing: pa.Table
+) -> dict[str, pa.Array]:
+    """The rows that each of `subjects` rests on, in their order, one a line.
 
-    `rests_on` are the rows of the subject itself; `rests_on_maker` those and the ones that say who
-    its maker is and is held by, as `listing` has them.
+    `rests_on` are those of the subject itself; `rests_on_maker` those and the ones that say who its
+    maker is and is held by, as `listing` has them.
     """
     seen: dict[str, pa.Table | Path] = {"e": tables.member(table), "listing": listing}
     seen["wanted"] = pa.table({"subject": subjects, "place": np.arange(len(subjects))})
     joins, own = "", "e.origin"
     if table == "element":
-        seen |= {name: tables.member(name) for name in ("site", "function", "product")}
+        seen |= {name: tables.member(name) for name in ("function", "product")}
         joins = f"""
-            LEFT JOIN site s ON s.id = e.site
             LEFT JOIN ({_FUNCTIONS}) f ON f.element = e.id
             LEFT JOIN product p ON p.id = e.product
             LEFT JOIN listing v ON v.vendor = p.vendor AND p.vendor IS DISTINCT FROM e.vendor
@@ -60,8 +53,8 @@ def proofs(tables: Tables, table: str, subjects: pa.Array, listing: pa.Table) ->
         maker += ", p.origin, v.rests_on, o.rests_on"
     with connect(seen) as duck:
         found = duck.query(f"""
-            SELECT place, {_OPERATOR[table]} AS operator,
-              nullif(concat_ws(chr(10), {own}), '') AS rests_on,
+            SELECT place, nullif(concat_ws(chr(10), {own}), '') AS rests_on,
               nullif(concat_ws(chr(10), {maker}), '') AS rests_on_maker
             FROM wanted JOIN e ON e.id = subject {joins}""")
-    return found.take(np.argsort(found.column("place").to_numpy())).drop_columns("place")
+    found = found.take(np.argsort(found.column("place").to_numpy())).combine_chunks()
+    return {name: found.column(name).combine_chunks() for name in ("rests_on", "rests_on_maker")}

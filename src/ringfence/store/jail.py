@@ -6,7 +6,7 @@ the same each time it is asked; memory, threads, time and the size of the answer
 
 The engine keeps to its caps only where it looks: planning a monstrous statement, or making one
 monstrous text, is not interrupted and not counted. So a statement is looked at before it is run
-(`read_select`), and a stranger's SQL is run in a process of its own (`walled`), where the
+(`store.reading`), and a stranger's SQL is run in a process of its own (`walled`), where the
 operating system holds the caps.
 
 What each measure stops is said beside it; the escapes are tests in `tests/store/test_jail.py`.
@@ -22,106 +22,27 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 import duckdb
 import pyarrow as pa
 
 from ringfence import errors
-from ringfence.errors import InputError, RingfenceError, TimeLimitError
+from ringfence.errors import RingfenceError, TimeLimitError
 from ringfence.store.duck import Tables, parquet
+from ringfence.store.reading import QueryError, read_select
 
 _BATCH_ROWS = 2_048
 """The answer is weighed after so many rows, so that a few huge cells cannot fill the memory."""
-
-_TABLES_AT_MOST = 64
-"""Tables a statement may name, each expression of its WITH written out wherever it is used.
-
-Planning takes more than linear time in them and is not interrupted: 64 joins of one row each are
-planned in a tenth of a second, 300 in a minute.
-"""
-
-_TABLE_FUNCTIONS = frozenset({"generate_series", "range", "repeat_row", "unnest"})
-"""The only table functions that run; among the others are readers of files and switches."""
-
-_NOT_REPEATABLE = frozenset(
-    [
-        "current_connection_id",
-        "current_database",
-        "current_date",
-        "current_localtime",
-        "current_localtimestamp",
-        "current_query",
-        "current_query_id",
-        "current_role",
-        "current_schema",
-        "current_schemas",
-        "current_setting",
-        "current_time",
-        "current_timestamp",
-        "current_transaction_id",
-        "current_user",
-        "currval",
-        "error",
-        "gen_random_uuid",
-        "get_current_time",
-        "get_current_timestamp",
-        "in_search_path",
-        "localtime",
-        "localtimestamp",
-        "nextval",
-        "now",
-        "random",
-        "session_user",
-        "setseed",
-        "setval",
-        "sleep_ms",
-        "stats",
-        "today",
-        "transaction_timestamp",
-        "txid_current",
-        "user",
-        "uuid",
-        "uuidv4",
-        "uuidv7",
-        "vector_type",
-        "write_log",
-    ]
-)
-"""Functions whose answer depends on more than their arguments, or that do something."""
-
-_SWELLING = frozenset(
-    [
-        "array_resize",
-        "bar",
-        "fmt",
-        "format",
-        "generate_series",
-        "list_resize",
-        "lpad",
-        "printf",
-        "range",
-        "repeat",
-        "rpad",
-        "space",
-    ]
-)
-"""Functions that make a text or list of any length out of a number; the engine neither counts
-that memory nor heeds an interrupt meanwhile."""
 
 _GRACE_SECONDS = 2.0
 """How long after its time a statement behind the wall may take to heed the interrupt."""
 
 _PROGRAM_MB = 3_072
 """Address space of the interpreter and its libraries before any row is read, with room to work."""
-
-
-class QueryError(InputError):
-    """A statement given to the jail is not one SELECT, or does not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,28 +54,6 @@ class Limits:
     seconds: float = 60.0
     threads: int = 2
     statement_characters: int = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a SELECT names.
-
-    `columns` are the columns it names, each with the tables it may be of; it is None where any may
-    be meant (`SELECT *`). `unordered` is what takes rows in an order without being given one,
-    so that its answer may change from run to run.
-    """
-
-    tables: frozenset[str]
-    columns: Mapping[str, frozenset[str]] | None
-    functions: frozenset[str]
-    parameters: frozenset[str]
-    unordered: frozenset[str]
-
-    def may_mean(self, table: str, column: str) -> bool:
-        """Whether it may read this column of this table; false only where it cannot."""
-        if table not in self.tables:
-            return False
-        return self.columns is None or table in self.columns.get(column, ())
 
 
 class Jail:
@@ -272,7 +171,8 @@ class Jail:
     ) -> pa.Table:
         """The answer to one SELECT of our own, or to one of ours around one that was looked at.
 
-        Faster than `select`, since it is not weighed as it comes. Never for SQL from outside that
+        Faster than `select`, since it is not weighed as it comes; and a parameter that it does not
+        name is passed over. Never for SQL from outside that
         `read_select` has not passed, and a stranger's only behind the wall.
         """
         with self._watched(where):
@@ -289,7 +189,11 @@ class Jail:
     def _relation(
         self, sql: str, parameters: Mapping[str, object] | None
     ) -> duckdb.DuckDBPyRelation:
-        return self._duck.sql(sql, params=dict(parameters) if parameters else None)
+        if not parameters:
+            return self._duck.sql(sql)
+        (statement,) = self._duck.extract_statements(sql)
+        named = {n: value for n, value in parameters.items() if n in statement.named_parameters}
+        return self._duck.sql(sql, params=named or None)
 
     @contextmanager
     def _watched(self, where: str | None) -> Iterator[None]:
@@ -345,227 +249,6 @@ def _too_large(limits: Limits, where: str | None) -> TimeLimitError:
         where=where,
         hint="narrow the question, or raise the memory limit",
     )
-
-
-# What a statement says, before it is run.
-
-
-def read_select(sql: str, *, where: str | None = None) -> Reading:
-    """What one SELECT names; raises `QueryError` where it is not one, or names what may not run."""
-    found = _Found()
-    found.walk(_parsed(sql, where))
-    if strange := sorted(found.table_functions - _TABLE_FUNCTIONS):
-        raise QueryError(
-            f"{strange[0]} may not be read from here",
-            where=where,
-            hint=f"read from tables, or from: {', '.join(sorted(_TABLE_FUNCTIONS))}",
-        )
-    loose = (found.functions | found.bare) & _NOT_REPEATABLE
-    if loose or found.samples:
-        raise QueryError(
-            f"{min(loose) if loose else 'a sample'} would give another answer each time",
-            where=where,
-            hint="use the date asked for, $as_of, and what the tables state",
-        )
-    if swelling := sorted(found.functions & _SWELLING):
-        raise QueryError(
-            f"{swelling[0]} may not be used here: it can make a text of any length",
-            where=where,
-            hint="join texts with ||",
-        )
-    if found.tables_written_out() > _TABLES_AT_MOST:
-        raise QueryError(
-            f"the statement reads more than {_TABLES_AT_MOST} tables, "
-            "each WITH counted wherever it is used",
-            where=where,
-            hint="say it in fewer steps",
-        )
-    return Reading(
-        tables=frozenset(found.named_tables),
-        columns=None if found.stars else {c: frozenset(t) for c, t in found.columns.items()},
-        functions=frozenset(found.functions),
-        parameters=frozenset(found.parameters),
-        unordered=frozenset(found.unordered),
-    )
-
-
-@cache
-def _parser() -> duckdb.DuckDBPyConnection:
-    """A connection that holds nothing, to take statements apart with."""
-    return duckdb.connect(config={"enable_external_access": False, "threads": 1})
-
-
-def _parsed(sql: str, where: str | None) -> object:
-    """The syntax tree of one SELECT."""
-    parser = _parser().cursor()
-    try:
-        kinds = [statement.type for statement in parser.extract_statements(sql)]
-        if kinds != [duckdb.StatementType.SELECT]:
-            raise QueryError(
-                "only one SELECT is allowed here, and nothing else",
-                where=where,
-                hint="write one SELECT over the tables; see: ringfence show --tables",
-            )
-        row = parser.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchone()
-        tree = json.loads(row[0]) if row else {"error": True}
-    except (duckdb.Error, RuntimeError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise QueryError(first, where=where) from error
-    except RecursionError:
-        raise QueryError("the statement is nested too deeply", where=where) from None
-    finally:
-        parser.close()
-    if tree["error"]:
-        raise QueryError(f"{tree.get('error_message', 'not a statement')}", where=where)
-    return tree["statements"]
-
-
-_ORDER_MATTERS = frozenset(
-    [
-        "any_value",
-        "arbitrary",
-        "array_agg",
-        "first",
-        "first_value",
-        "group_concat",
-        "lag",
-        "last",
-        "last_value",
-        "lead",
-        "list",
-        "listagg",
-        "mode",
-        "nth_value",
-        "ntile",
-        "row_number",
-        "string_agg",
-    ]
-)
-
-
-_Scope = Mapping[str, str]
-"""What the names in reach stand for: each name in a FROM, with its table."""
-
-
-@dataclass(slots=True)
-class _Found:
-    """What a walk through a syntax tree meets."""
-
-    named_tables: set[str] = field(default_factory=set)
-    columns: dict[str, set[str]] = field(default_factory=dict)
-    bare: set[str] = field(default_factory=set)
-    functions: set[str] = field(default_factory=set)
-    table_functions: set[str] = field(default_factory=set)
-    parameters: set[str] = field(default_factory=set)
-    unordered: set[str] = field(default_factory=set)
-    stars: bool = False
-    samples: bool = False
-    uses: dict[str, list[str]] = field(default_factory=dict)
-    """Which tables each WITH reads, and the statement itself under the empty name."""
-
-    def walk(self, tree: object) -> None:
-        """Visit every node; a list of our own, since a tree can be deeper than Python's stack."""
-        waiting: list[tuple[object, str, _Scope]] = [(tree, "", {})]
-        while waiting:
-            node, inside, scope = waiting.pop()
-            if isinstance(node, list):
-                waiting += [(item, inside, scope) for item in node]
-            elif isinstance(node, dict):
-                if node.get("type") == "SELECT_NODE":
-                    # What is inside sees its own FROM first, then those around it.
-                    scope = {**scope, **_from(node.get("from_table"))}
-                self._visit(node, inside, scope)
-                is_call = node.get("type") == "TABLE_FUNCTION"
-                for key, value in node.items():
-                    if key == "cte_map":
-                        # A WITH sees nothing of the statement that it stands before.
-                        waiting += [
-                            (entry["value"], str(entry["key"]).casefold(), {})
-                            for entry in value["map"]
-                        ]
-                    elif key == "function" and is_call:
-                        waiting.append((value.get("arguments"), inside, scope))
-                    elif key != "named_param_map":
-                        waiting.append((value, inside, scope))
-
-    def _visit(  # noqa: C901, PLR0912 (one branch a kind of node)
-        self, node: dict[str, Any], inside: str, scope: _Scope
-    ) -> None:
-        if node.get("sample"):
-            self.samples = True
-        for name in node.get("using_columns") or ():
-            self._mean((str(name).casefold(),), scope)
-        if node.get("ref_type") == "NATURAL":
-            self.stars = True
-        match node.get("type"):
-            case "BASE_TABLE":
-                name = str(node["table_name"]).casefold()
-                self.named_tables.add(name)
-                if name not in scope.values():
-                    self.stars = True  # It stands where its columns cannot be followed.
-                self.uses.setdefault(inside, []).append(name)
-            case "TABLE_FUNCTION":
-                self.table_functions.add(str(node["function"]["function_name"]).casefold())
-            case "COLUMN_REF":
-                self._mean(tuple(str(c).casefold() for c in node["column_names"]), scope)
-            case "STAR" | "POSITIONAL_REFERENCE":
-                self.stars = True
-            case "VALUE_PARAMETER":
-                self.parameters.add(str(node["identifier"]))
-            case "LIMIT_MODIFIER" | "LIMIT_PERCENT_MODIFIER":
-                self.unordered.add("LIMIT")
-            case "DISTINCT_MODIFIER":
-                if node.get("distinct_on_targets"):
-                    self.unordered.add("DISTINCT ON")
-        if "function_name" in node:
-            name = str(node["function_name"]).casefold()
-            self.functions.add(name)
-            orders = (node.get("order_bys") or {}).get("orders") or node.get("orders")
-            if name in _ORDER_MATTERS and not orders:
-                self.unordered.add(name)
-
-    def _mean(self, reference: tuple[str, ...], scope: _Scope) -> None:
-        """Note what a reference may stand for: a column, of a table or not, or a field of one."""
-        first, *rest = reference
-        if rest and first in scope:
-            self.columns.setdefault(rest[0], set()).add(scope[first])
-            return
-        if not rest:
-            self.bare.add(first)
-            if first in scope:
-                self.stars = True  # A whole row, taken by its table's name.
-        for part in reference:
-            self.columns.setdefault(part, set()).update(scope.values())
-
-    def tables_written_out(self) -> int:
-        """How many tables are read once each WITH is written out where it is used."""
-        counted: dict[str, int] = {}
-
-        def count(name: str, above: frozenset[str]) -> int:
-            if name not in self.uses or name in above:
-                return 1
-            if name not in counted:
-                total = sum(count(one, above | {name}) for one in self.uses[name])
-                counted[name] = min(total, _TABLES_AT_MOST + 1)
-            return counted[name]
-
-        own = sum(count(one, frozenset()) for one in self.uses.get("", ()))
-        return own + sum(len(read) for name, read in self.uses.items() if name)
-
-
-def _from(node: object) -> dict[str, str]:
-    """The names that a FROM gives to tables, those of its subqueries not counted."""
-    names: dict[str, str] = {}
-    waiting = [node]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            if one.get("type") == "BASE_TABLE":
-                table = str(one["table_name"]).casefold()
-                names[str(one.get("alias") or table).casefold()] = table
-            elif one.get("type") == "JOIN":
-                waiting += [one.get("left"), one.get("right")]
-    return names
 
 
 # A stranger's SQL, in a process of its own.
