@@ -7,12 +7,12 @@ functions, and drops nothing: each record of the file either becomes rows or is 
 Sources are found through the entry-point group `ringfence.sources`, the built-in ones too.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -58,14 +58,20 @@ class Reject:
     kind: str = "fault"
     rows: int = 1
     content: str | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """So many records of the file have been looked at, of which `kept` became rows."""
+    """So many records of the file have been looked at, of which `kept` became rows.
+
+    `file`, here and in a `Reject`, is the name of the file meant where several are read together;
+    null where there is but one.
+    """
 
     records: int
     kept: int
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +107,57 @@ class Source(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@runtime_checkable
+class SourceOfMany(Source, Protocol):
+    """A format whose files make sense only together, as the manifests of one cluster do.
+
+    All files of its kind below one path that a person named are given to `read_together` at once.
+    Such a source's `read` is `read_together` of the one file.
+    """
+
+    def read_together(
+        self, files: Mapping[str, Path], options: Options
+    ) -> Iterator[Batch | Reject | Read]:
+        """Yield as `read` does, with `file` stated; the keys are the files' names in `origin`.
+
+        A file that cannot be read at all is a `Reject` of one record (and a `Read` of it), so that
+        one broken file does not lose the others. `options.origin` is the name of the path that
+        was named, for keys of things that a file does not name (a cluster).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many records a file held, and how many of them became rows."""
+
+    rows_read: int
+    rows_kept: int
+    rows_rejected: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
-    """All that one file gave."""
+    """All that a file, or files read together, gave; `files` counts each by its name."""
 
     tables: dict[str, pa.Table]
     rejects: pa.Table
-    rows_read: int
-    rows_kept: int
-    rows_rejected: int = field(init=False)
+    files: dict[str, Counts]
 
-    def __post_init__(self) -> None:
-        self.rows_rejected = int(pc.sum(self.rejects.column("rows")).as_py() or 0)
+    @property
+    def rows_read(self) -> int:
+        """The records of all files."""
+        return sum(f.rows_read for f in self.files.values())
+
+    @property
+    def rows_kept(self) -> int:
+        """The records of all files that became rows."""
+        return sum(f.rows_kept for f in self.files.values())
+
+    @property
+    def rows_rejected(self) -> int:
+        """The records of all files that became none."""
+        return sum(f.rows_rejected for f in self.files.values())
 
 
 def gather(source: Source, path: Path, options: Options) -> Gathered:
@@ -123,25 +168,31 @@ def gather(source: Source, path: Path, options: Options) -> Gathered:
     file is not of the source's kind or the source lost count.
     """
     name = options.origin or path.name
+    return _gathered(source, source.read(path, options), (name,))
+
+
+def gather_together(source: SourceOfMany, files: Mapping[str, Path], options: Options) -> Gathered:
+    """Read files that make sense only together, with the checks of `gather`."""
+    return _gathered(source, source.read_together(files, options), tuple(files))
+
+
+def _gathered(
+    source: Source, items: Iterable[Batch | Reject | Read], names: Sequence[str]
+) -> Gathered:
     parts: dict[str, list[pa.Table]] = {}
     rejects: list[Reject] = []
-    records = kept = 0
-    for item in source.read(path, options):
+    records, kept = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    for item in items:
         match item:
             case Batch():
-                parts.setdefault(item.table, []).append(_conformed(item, source, path))
+                parts.setdefault(item.table, []).append(_conformed(item, source, names[0]))
             case Reject():
-                rejects.append(item)
+                rejects.append(replace(item, file=_one_of(names, item.file, source)))
             case Read():
-                records += item.records
-                kept += item.kept
-    rejected = sum(r.rows for r in rejects)
-    if records != kept + rejected:
-        raise SourceError(
-            f"the {source.kind} source lost count: {records} read, {kept} kept, {rejected} rejected",
-            where=str(path),
-            hint="this is a fault of the source; please report it with the file's first lines",
-        )
+                name = _one_of(names, item.file, source)
+                records[name] += item.records
+                kept[name] += item.kept
+    _check_sums(source, records, kept, rejects)
     tables = {}
     faulty: dict[object, list[Reject]] = {}
     for table, pieces in parts.items():
@@ -152,16 +203,19 @@ def gather(source: Source, path: Path, options: Options) -> Gathered:
     # without a place cannot be told to be of one record.
     for several in faulty.values():
         reasons = dict.fromkeys(r.reason for r in several)
-        rejects.append(replace(several[0], reason="; ".join(reasons)))
-        kept -= 1
-        if kept < 0:
+        name = _file_of(names, several[0].place)
+        rejects.append(replace(several[0], reason="; ".join(reasons), file=name))
+        kept[name] -= 1
+        if kept[name] < 0:
             raise SourceError(
                 f"the {source.kind} source gave rows of no record",
-                where=several[0].place or str(path),
+                where=several[0].place or name,
             )
+    rejected = _rejected(rejects)
+    counts = {n: Counts(records[n], kept[n], rejected.get(n, 0)) for n in names}
     rows = [
         {
-            "file": name,
+            "file": r.file,
             "place": r.place,
             "table": r.table,
             "kind": r.kind,
@@ -171,14 +225,54 @@ def gather(source: Source, path: Path, options: Options) -> Gathered:
         }
         for r in rejects
     ]
-    return Gathered(tables, REJECT.from_rows(rows), records, kept)
+    return Gathered(tables, REJECT.from_rows(rows), counts)
 
 
-def _conformed(batch: Batch, source: Source, path: Path) -> pa.Table:
+def _rejected(rejects: Sequence[Reject]) -> dict[str | None, int]:
+    counts: dict[str | None, int] = {}
+    for reject in rejects:
+        counts[reject.file] = counts.get(reject.file, 0) + reject.rows
+    return counts
+
+
+def _check_sums(
+    source: Source,
+    records: Mapping[str, int],
+    kept: Mapping[str, int],
+    rejects: Sequence[Reject],
+) -> None:
+    rejected = _rejected(rejects)
+    for name, read in records.items():
+        if read != kept[name] + rejected.get(name, 0):
+            raise SourceError(
+                f"the {source.kind} source lost count: {read} read, {kept[name]} kept, "
+                f"{rejected.get(name, 0)} rejected",
+                where=name,
+                hint="this is a fault of the source; please report it with the file's first lines",
+            )
+
+
+def _one_of(names: Sequence[str], name: str | None, source: Source) -> str:
+    if name is None and len(names) == 1:
+        return names[0]
+    if name is None or name not in names:
+        raise SourceError(
+            f"the {source.kind} source speaks of {name!r}, which it was not given", where=names[0]
+        )
+    return name
+
+
+def _file_of(names: Sequence[str], place: str) -> str:
+    """The file that a row's place is in: a place begins with the file's name."""
+    fits = [n for n in names if place == n or place.startswith((f"{n}:", f"{n} "))]
+    return max(fits, key=len, default=names[0])
+
+
+def _conformed(batch: Batch, source: Source, name: str) -> pa.Table:
     if batch.table not in TABLES:
         raise SourceError(
             f"the {source.kind} source gave rows of {batch.table!r}, which is no table",
-            where=str(path),
+            where=name,
         )
     return TABLES[batch.table].conform(batch.rows)
 
