@@ -12,7 +12,8 @@ from. Verbs return tables; printing them is the command line's work.
 
 import dataclasses
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version as installed_version
@@ -40,15 +41,18 @@ from ringfence.errors import (
 )
 from ringfence.exposure.presence import PresenceParameters, presence
 from ringfence.intake import (
+    Found,
     MergeParameters,
     Part,
     Refusal,
-    ToRead,
     WasRead,
+    files_after,
     files_below,
+    identify,
     merge_step,
     part_in,
-    read_file,
+    read_files,
+    readings,
     with_refused,
 )
 from ringfence.network import vendors
@@ -201,94 +205,75 @@ class Workspace:
         """
         tell = progress or (lambda _what, _done, _total: None)
         with exclusive(self.folder):
-            wanted = list(self._to_read(paths, kind, prefix, mapping))
+            found = self._found(paths, kind)
             named = {p.resolve() for p in paths if p.is_file()}
             read: list[WasRead] = []
-            for number, was in enumerate(pool.map(read_file, wanted, jobs=jobs)):
-                tell(f"read {was.name}", number + 1, len(wanted))
-                if was.refusal and wanted[number].path.resolve() in named:
-                    raise SourceError(was.refusal.reason, where=was.name, hint=was.refusal.hint)
-                read.append(was)
+            known: list[Found] = []
+            for number, one in enumerate(pool.map(identify, found, jobs=jobs)):
+                tell("see what each file is", number + 1, len(found))
+                read += [one] if isinstance(one, WasRead) else []
+                known += [one] if isinstance(one, Found) else []
+            wanted = readings(
+                known, self.folder / "inputs", prefix, lambda name: mapping or self._saved(name)
+            )
+            for number, several in enumerate(pool.map(read_files, wanted, jobs=jobs)):
+                tell(f"read {wanted[number].files[0].name}", number + 1, len(wanted))
+                read += several
+            refusals = {was.name: was.refusal for was in read if was.refusal}
+            for file in found:
+                if file.name in refusals and file.path.resolve() in named:
+                    refusal = refusals[file.name]
+                    raise SourceError(refusal.reason, where=file.name, hint=refusal.hint)
             if not any(was.part for was in read) and not without:
                 raise InputError(
                     "none of the files could be read",
                     where=", ".join(str(p) for p in paths),
-                    hint="; ".join(f"{w.name}: {w.refusal.reason}" for w in read[:3] if w.refusal)
+                    hint="; ".join(f"{r.file}: {r.reason}" for r in list(refusals.values())[:3])
                     or "see what can be read: ringfence sources list",
                 )
             tell("lay the files together", 0, 1)
-            files = self._files_after(read, as_of, fresh=fresh, without=without)
+            files = files_after([] if fresh else self._files_now(), read, as_of, without)
             result = self._publish(files, as_of)
             tell("lay the files together", 1, 1)
-        refused = tuple(was.refusal for was in read if was.refusal)
+        refused = tuple(refusals[f.name] for f in found if f.name in refusals)
         return Ingested(*result, refused=refused, findings=result[0].tables(TABLES)["finding"])
 
-    def _to_read(
-        self, paths: Sequence[Path], kind: str | None, prefix: str | None, mapping: Path | None
-    ) -> Iterator[ToRead]:
-        seen: set[str] = set()
+    def _found(self, paths: Sequence[Path], kind: str | None) -> list[Found]:
+        """The files below the paths, each by a name of its own."""
+        found: dict[str, Found] = {}
         for path in paths:
             if not path.exists():
                 raise NotFoundError("no such file or folder", where=str(path))
-            for file, name, why_not in files_below(path):
-                if name in seen:
-                    raise UsageError(f"two inputs are named {name}", where=str(file))
-                seen.add(name)
-                saved = self.mapping_file(name)
-                chosen = mapping or (saved if saved.exists() else None)
-                inputs = self.folder / "inputs"
-                yield ToRead(file, name, kind, prefix, chosen, inputs, why_not)
+            for file in files_below(path, kind):
+                if file.name in found:
+                    raise UsageError(f"two inputs are named {file.name}", where=str(file.path))
+                found[file.name] = file
+        return list(found.values())
+
+    def _saved(self, name: str) -> Path | None:
+        saved = self.mapping_file(name)
+        return saved if saved.exists() else None
 
     def mapping_file(self, name: str) -> Path:
         """Where the mapping of the table file of that name is kept."""
         return self.folder / "mappings" / f"{name.replace('/', '__')}.toml"
 
-    def _files_after(
-        self, read: Sequence[WasRead], as_of: date, *, fresh: bool, without: Sequence[str]
-    ) -> list[dict[str, object]]:
-        """The rows of `source_file` of the new snapshot: those kept, then those read now."""
-        before: list[dict[str, object]] = []
-        if self.snapshots.ids() and not fresh:
-            before = (
-                self.snapshots.latest()
-                .tables({SOURCE_FILE.name: SOURCE_FILE})["source_file"]
-                .to_pylist()
-            )
-        known = {str(f["file"]) for f in before}
-        if strange := sorted(set(without) - known):
-            raise NotFoundError(
-                f"{', '.join(strange)} is not part of the network",
-                hint=f"its files: {', '.join(sorted(known)) or 'none'}",
-            )
-        now: dict[str, dict[str, object]] = {str(f["file"]): f for f in before}
-        for name in without:
-            del now[name]
-        for was in read:
-            earlier = now.get(was.name)
-            if was.refusal and earlier and earlier["part"]:
-                # What it said before stays: a file broken since must not empty the network.
-                note = f"could not be read again: {was.refusal.reason}"
-                now[was.name] = {**earlier, "note": note}
-                continue
-            now[was.name] = {
-                "file": was.name,
-                "part": was.part,
-                "kind": was.kind,
-                "sha256": was.sha256,
-                "as_of": as_of,
-                "rows_read": was.rows_read,
-                "rows_kept": was.rows_kept,
-                "rows_rejected": was.rows_rejected,
-                "note": was.refusal.reason if was.refusal else was.note,
-            }
-        return list(now.values())
+    def _files_now(self) -> list[dict[str, object]]:
+        """The rows of `source_file` of the latest snapshot; none where there is no snapshot."""
+        if not self.snapshots.ids():
+            return []
+        latest = self.snapshots.latest().tables({SOURCE_FILE.name: SOURCE_FILE})
+        rows: list[dict[str, object]] = latest["source_file"].to_pylist()
+        return rows
 
     def _publish(
         self, files: list[dict[str, object]], as_of: date
     ) -> tuple[Snapshot, pa.Table, pa.Table]:
         """Lay the parts together and publish the snapshot."""
-        used = sorted((f for f in files if f["part"]), key=lambda f: str(f["file"]))
-        parts = [self._part(f) for f in used]
+        sorted_files = sorted(files, key=lambda f: str(f["file"]))
+        first_of = {str(f["part"]): f for f in reversed(sorted_files) if f["part"]}
+        keys = sorted(first_of, key=lambda key: str(first_of[key]["file"]))
+        parts = [self._part(first_of[key]) for key in keys]
         members = {f"{i}/{n}": p.tables.member(n) for i, p in enumerate(parts) for n in p.tables}
         hashes = {f"{i}/{n}": p.tables.hash_of(n) for i, p in enumerate(parts) for n in p.tables}
         names = tuple(n for n in sorted(members) if not n.endswith("/reject"))
@@ -297,15 +282,18 @@ class Workspace:
         )
         refused = merged["contradiction"].to_pylist()
         rejects = []
-        for number, (file, part) in enumerate(zip(used, parts, strict=True)):
-            of_part = [r for r in refused if r["part"] == number]
-            listed = with_refused(part, str(file["file"]), of_part)
-            # A record refused when the files are laid together was kept when its file was read.
-            more = listed.num_rows - part.tables.rows("reject")
-            file["rows_kept"] = part.rows_kept - more
-            file["rows_rejected"] = part.rows_rejected + more
+        for number, part in enumerate(parts):
+            listed = with_refused(part, [r for r in refused if r["part"] == number])
+            listed_of = Counter(listed["file"].to_pylist())
+            before_of = Counter(part.tables["reject"]["file"].to_pylist())
+            for file in (f for f in sorted_files if f["part"] == keys[number]):
+                # A record refused when the parts are laid together was kept when it was read.
+                name = str(file["file"])
+                more = listed_of[name] - before_of[name]
+                file["rows_kept"] = part.files[name].rows_kept - more
+                file["rows_rejected"] = part.files[name].rows_rejected + more
             rejects.append(listed)
-        of_files = SOURCE_FILE.from_rows(sorted(files, key=lambda f: str(f["file"])))
+        of_files = SOURCE_FILE.from_rows(sorted_files)
         rejected = REJECT.conform(pa.concat_tables([REJECT.from_rows([]), *rejects]))
         rejected = rejected.sort_by([(k, "ascending") for k in REJECT.key])
         tables: dict[str, pa.Table | Path] = {t.name: _path(merged, t.name) for t in NETWORK_TABLES}

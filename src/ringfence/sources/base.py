@@ -203,7 +203,7 @@ def _gathered(
     # without a place cannot be told to be of one record.
     for several in faulty.values():
         reasons = dict.fromkeys(r.reason for r in several)
-        name = _file_of(names, several[0].place)
+        name = file_of_place(names, several[0].place)
         rejects.append(replace(several[0], reason="; ".join(reasons), file=name))
         kept[name] -= 1
         if kept[name] < 0:
@@ -262,7 +262,7 @@ def _one_of(names: Sequence[str], name: str | None, source: Source) -> str:
     return name
 
 
-def _file_of(names: Sequence[str], place: str) -> str:
+def file_of_place(names: Sequence[str], place: str) -> str:
     """The file that a row's place is in: a place begins with the file's name."""
     fits = [n for n in names if place == n or place.startswith((f"{n}:", f"{n} "))]
     return max(fits, key=len, default=names[0])
