@@ -24,6 +24,7 @@ from ringfence.errors import (
     UsageError,
 )
 from ringfence.network import merge as merging
+from ringfence.network.linking import read_as
 from ringfence.network.model import FINDING, NETWORK_TABLES, REJECT
 from ringfence.provenance.step import Answer, Step, code_hash
 from ringfence.sources.base import (
@@ -106,7 +107,9 @@ class WasRead:
 
 @dataclass(frozen=True, slots=True)
 class MergeParameters:
-    """Nothing but the parts is asked for."""
+    """The links to apply, as `table`, `kept`, `joined`; see `network.linking`."""
+
+    links: tuple[tuple[str, str, str], ...] = ()
 
 
 CONTRADICTION = Table(
@@ -125,12 +128,15 @@ CONTRADICTION = Table(
 def merge_step(names: tuple[str, ...], parts: int) -> Step[MergeParameters]:
     """Laying so many parts together, as a step: what it reads depends on the files."""
 
-    def lay_together(tables: Tables, _: MergeParameters) -> Answer:
+    def lay_together(tables: Tables, parameters: MergeParameters) -> Answer:
         of_part = [
             Tables({n.partition("/")[2]: tables.member(n) for n in tables if n.startswith(f"{i}/")})
             for i in range(parts)
         ]
-        merged = merging.merge(of_part)
+        named = (
+            dict(zip(("table", "kept", "joined"), link, strict=True)) for link in parameters.links
+        )
+        merged = merging.merge(of_part, read_as(named))
         refused = CONTRADICTION.from_rows(
             {"part": c.part, "table": c.table, "place": c.place, "reason": c.reason}
             for c in merged.contradictions
@@ -138,7 +144,7 @@ def merge_step(names: tuple[str, ...], parts: int) -> Step[MergeParameters]:
         return {**merged.tables, "finding": merged.findings, "contradiction": refused}
 
     writes = (*(t.name for t in NETWORK_TABLES), FINDING.name, CONTRADICTION.name)
-    return Step("network.merge", names, writes, 1, lay_together)
+    return Step("network.merge", names, writes, 2, lay_together)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,9 @@ from ringfence.intake import (
 from ringfence.network import vendors
 from ringfence.network.check import CheckParameters, check, to_fill
 from ringfence.network.diff import DiffParameters, both, diff
+from ringfence.network.linking import LINKED, LinkParameters, check_link, confirmed, propose
 from ringfence.network.model import (
+    CONFIRMED_LINK,
     FINDING,
     NETWORK_TABLES,
     REJECT,
@@ -81,6 +83,7 @@ from ringfence.store.snapshot import (
     exclusive,
     replace,
 )
+from ringfence.store.tables import Table
 
 SETTINGS = "ringfence.toml"
 _FOLDERS = ("mappings", "inputs", "snapshots", "cache")
@@ -199,7 +202,8 @@ class Workspace:
         """Read files and folders into a new snapshot, as of a date.
 
         What was read before stays part of the network, except that a file of the same name is
-        read anew, those in `without` are left out, and `fresh` starts from nothing. A file in a
+        read anew, those in `without` are left out, and `fresh` starts from nothing, without the
+        links confirmed. A file in a
         folder that no source can read is listed as refused; one named itself raises, and then
         nothing is changed. Killed at any moment, the workspace is as before or as after.
         """
@@ -232,8 +236,11 @@ class Workspace:
                     or "see what can be read: ringfence sources list",
                 )
             tell("lay the files together", 0, 1)
-            files = files_after([] if fresh else self._files_now(), read, as_of, without)
-            result = self._publish(files, as_of)
+            before, links = (
+                ([], CONFIRMED_LINK.empty()) if fresh else (self._files_now(), self.links())
+            )
+            files = files_after(before, read, as_of, without)
+            result = self._publish(files, links, as_of)
             tell("lay the files together", 1, 1)
         refused = tuple(refusals[f.name] for f in found if f.name in refusals)
         return Ingested(*result, refused=refused, findings=result[0].tables(TABLES)["finding"])
@@ -260,16 +267,19 @@ class Workspace:
 
     def _files_now(self) -> list[dict[str, object]]:
         """The rows of `source_file` of the latest snapshot; none where there is no snapshot."""
-        if not self.snapshots.ids():
-            return []
-        latest = self.snapshots.latest().tables({SOURCE_FILE.name: SOURCE_FILE})
-        rows: list[dict[str, object]] = latest["source_file"].to_pylist()
+        rows: list[dict[str, object]] = self._latest(SOURCE_FILE).to_pylist()
         return rows
 
+    def _latest(self, table: Table) -> pa.Table:
+        """A table of the latest snapshot; empty where there is no snapshot."""
+        if not self.snapshots.ids():
+            return table.empty()
+        return self.snapshots.latest().tables({table.name: table})[table.name]
+
     def _publish(
-        self, files: list[dict[str, object]], as_of: date
+        self, files: list[dict[str, object]], links: pa.Table, as_of: date
     ) -> tuple[Snapshot, pa.Table, pa.Table]:
-        """Lay the parts together and publish the snapshot."""
+        """Lay the parts together, reading linked keys as one, and publish the snapshot."""
         sorted_files = sorted(files, key=lambda f: str(f["file"]))
         first_of = {str(f["part"]): f for f in reversed(sorted_files) if f["part"]}
         keys = sorted(first_of, key=lambda key: str(first_of[key]["file"]))
@@ -277,8 +287,9 @@ class Workspace:
         members = {f"{i}/{n}": p.tables.member(n) for i, p in enumerate(parts) for n in p.tables}
         hashes = {f"{i}/{n}": p.tables.hash_of(n) for i, p in enumerate(parts) for n in p.tables}
         names = tuple(n for n in sorted(members) if not n.endswith("/reject"))
+        linked = tuple((r["table"], r["kept"], r["joined"]) for r in links.to_pylist())
         merged = self.cache.run(
-            merge_step(names, len(parts)), Tables(members, hashes), MergeParameters()
+            merge_step(names, len(parts)), Tables(members, hashes), MergeParameters(linked)
         )
         refused = merged["contradiction"].to_pylist()
         rejects = []
@@ -298,7 +309,7 @@ class Workspace:
         rejected = rejected.sort_by([(k, "ascending") for k in REJECT.key])
         tables: dict[str, pa.Table | Path] = {t.name: _path(merged, t.name) for t in NETWORK_TABLES}
         tables |= {"finding": _path(merged, "finding")}
-        tables |= {"source_file": of_files, "reject": rejected}
+        tables |= {"source_file": of_files, "reject": rejected, "confirmed_link": links}
         snapshot = self.snapshots.publish(tables, as_of, SCHEMA_VERSION)
         return snapshot, of_files, rejected
 
@@ -312,6 +323,43 @@ class Workspace:
                 hint="read the file again, or leave it out with --without",
             )
         return part
+
+    # ---- linking what two sources say of one thing ----------------------------------------------
+
+    def links(self) -> pa.Table:
+        """The links that were confirmed."""
+        return self._latest(CONFIRMED_LINK)
+
+    def proposed_links(self, network: Network) -> pa.Table:
+        """Rows of two sources that may be one thing, with the evidence, surest first."""
+        return self.cache.run(propose, network.tables, LinkParameters())["proposed_link"]
+
+    def link(
+        self, more: Sequence[Mapping[str, object]], *, less: Sequence[str] | None = ()
+    ) -> Snapshot:
+        """Confirm links and take links back; the network is laid together anew.
+
+        `less` are keys whose links are taken back; None takes back all. Raises `NotFoundError`
+        where a key is in no link, or a link names a row that is not there.
+        """
+        with exclusive(self.folder):
+            now = self.links().to_pylist()
+            known = {key for link in now for key in (link["kept"], link["joined"])}
+            if strange := sorted(set(less or ()) - known):
+                raise NotFoundError(
+                    f"{', '.join(strange)} is in no link", hint="see them: ringfence link list"
+                )
+            gone = known if less is None else set(less)
+            left = [row for row in now if not {row["kept"], row["joined"]} & gone]
+            latest = self.snapshots.latest()
+            tables = latest.tables(TABLES)
+            # A key that is linked already stands in no table any more.
+            there = {t: known | set(tables[t]["id"].to_pylist()) for t in LINKED}
+            for link in more:
+                check_link(link, there)
+            links = confirmed([*left, *more])
+            files = self._files_now()
+            return self._publish(files, links, latest.as_of)[0]
 
     # ---- asking ------------------------------------------------------------------------------
 

@@ -246,7 +246,7 @@ def networks(draw: st.DrawFn) -> dict[str, list[Row]]:
     def table(of: str, /, **columns: st.SearchStrategy[Any]) -> list[Row]:
         key = TABLES[of].key
         row = st.fixed_dictionaries(columns)
-        return draw(st.lists(row, max_size=5, unique_by=lambda r: tuple(r[k] for k in key)))
+        return draw(st.lists(row, max_size=5, unique_by=lambda r: tuple(r.get(k) for k in key)))
 
     def maybe(what: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         return st.none() | what

@@ -240,8 +240,10 @@ def test_a_damaged_snapshot_is_mended_by_reading_again(workspace: Workspace, fil
     first = workspace.ingest([files], as_of=DAY)
     for file in sorted(first.snapshot.folder.iterdir()):
         _damage(file)
-        # Which files are part of the network is not known any more where these two are damaged.
-        anew = file.name in ("manifest.json", "source_file.parquet")
+        # Which files are part of the network, and what was linked, is not known any more where
+        # one of these is damaged.
+        told_by = ("manifest.json", "source_file.parquet", "confirmed_link.parquet")
+        anew = file.name in told_by
         workspace.ingest([files], as_of=DAY, fresh=anew).snapshot.verify()
         assert workspace.snapshots.ids() == [first.snapshot.id]
 
@@ -414,3 +416,39 @@ def test_a_snapshot_is_found_by_date_or_by_the_first_digits_of_its_id(
     assert (later.snapshot, later.as_of, later.is_of_that_day) == (one, date(2024, 2, 1), True)
     assert workspace.network().snapshot == other
     assert {row["change"] for row in workspace.diff(one, other).to_pylist()} == {"added"}
+
+
+# --- two sources of one thing
+
+
+def test_a_link_joins_two_rows_until_it_is_taken_back(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "inventory.csv").write_text("element,site,serial\nn1,s1,SN12345\nn2,s1,SN99999\n")
+    (tmp_path / "boxes.csv").write_text("element,vendor_name,serial\nb1,Acme,SN12345\n")
+    paths = [tmp_path / "inventory.csv", tmp_path / "boxes.csv"]
+    before = workspace.ingest(paths, as_of=DAY)
+    whole = contents(before.snapshot.folder)
+    (proposed,) = workspace.proposed_links(workspace.network()).to_pylist()
+    assert (proposed["kept"], proposed["joined"]) == ("table:b1", "table:n1")
+
+    linked = workspace.link([proposed])
+    elements = {e["id"]: e for e in workspace.network().tables["element"].to_pylist()}
+    assert set(elements) == {"table:b1", "table:n2"}
+    assert (elements["table:b1"]["site"], elements["table:b1"]["vendor_name"]) == (
+        "table:s1",
+        "Acme",
+    )
+    assert workspace.link([proposed]) == linked
+    assert workspace.proposed_links(workspace.network()).num_rows == 0
+    # What is read later is linked as well.
+    (tmp_path / "boxes.csv").write_text("element,vendor_name,serial\nb1,Bolt,SN12345\n")
+    workspace.ingest([tmp_path / "boxes.csv"], as_of=DAY)
+    names = workspace.network().tables["element"]["vendor_name"].to_pylist()
+    assert sorted(names, key=str) == ["Bolt", None]
+    (tmp_path / "boxes.csv").write_text("element,vendor_name,serial\nb1,Acme,SN12345\n")
+    workspace.ingest([tmp_path / "boxes.csv"], as_of=DAY)
+
+    after = workspace.link((), less=["table:n1"])
+    assert after.id == before.snapshot.id
+    assert contents(after.folder) == whole
+    with pytest.raises(NotFoundError, match="in no link"):
+        workspace.link((), less=["table:n1"])

@@ -2,7 +2,7 @@
 
 import typer
 
-from ringfence.cli import answers, demo, network, rules, sources
+from ringfence.cli import answers, demo, linking, network, rules, sources
 
 app = typer.Typer(
     name="ringfence",
@@ -30,6 +30,7 @@ for verb in (
     app.command()(verb)
 
 app.add_typer(sources.app, name="sources")
+app.add_typer(linking.app, name="link")
 app.add_typer(rules.app, name="rules")
 
 

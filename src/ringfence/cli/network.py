@@ -63,7 +63,7 @@ def ingest(
     prefix: Annotated[
         str | None, typer.Option(help="What goes before the keys of these files.")
     ] = None,
-    fresh: Annotated[bool, typer.Option(help="Forget what was read before.")] = False,
+    fresh: Annotated[bool, typer.Option(help="Forget what was read and linked before.")] = False,
     without: Annotated[
         list[str] | None, typer.Option(help="Leave this file, read before, out.")
     ] = None,

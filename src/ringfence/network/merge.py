@@ -6,7 +6,8 @@ the value becomes null, and a finding names both and where they stand. Within on
 row that contradicts the first is a reject, because there it is a fault of the file.
 
 Rows are the same by what their keys mean, not by how they are spelt: functions are put in the
-catalogue's words, and vendors by their keys, before rows are joined by them.
+catalogue's words, and vendors by their keys, before rows are joined by them; and two spellings of
+one maker, serial number or host name are no conflict. Keys that a person has linked are one key.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +15,43 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ringfence.network import functions, vendors
-from ringfence.network.model import FINDING, FUNCTION, NETWORK_TABLES
+from ringfence.network.model import ELEMENT, FINDING, FUNCTION, NETWORK_TABLES, VENDOR, VENDOR_ALIAS
 from ringfence.store.duck import Connection, Tables, connect, quoted
 from ringfence.store.tables import Table
+
+_MAKER_COLUMNS = frozenset({"vendor_name", "original_maker_name"})
+
+Links = Mapping[str, Mapping[str, str]]
+"""By table, the keys that are to be read as another key."""
+
+
+def folded_serial(column: str) -> str:
+    """SQL for a serial number without what is a matter of typing."""
+    return f"coalesce(nullif(regexp_replace(upper({column}), '[^0-9A-Z]', '', 'g'), ''), {column})"
+
+
+def folded_name(column: str) -> str:
+    """SQL for a host's name in one case and without its domain, which may or may not be written.
+
+    An address that stands for a name has no domain.
+    """
+    host = f"regexp_extract(lower(trim({column})), '^[^.]*[^0-9.][^.]*')"
+    return f"coalesce(nullif({host}, ''), {column})"
+
+
+_FOLDED = {
+    **{
+        c: f"(SELECT m.same FROM same_maker m WHERE m.written = s.{c})"
+        for c in sorted(_MAKER_COLUMNS)
+    },
+    "serial": folded_serial("s.serial"),
+    "name": folded_name("s.name"),
+}
+"""SQL for what of a fact tells it from another, where that is not all of it. A name is folded for
+elements alone: two sites' names may differ after a dot."""
 
 CONFLICT_RULE = "check/conflict"
 UNRESOLVED_RULE = "check/unresolved-vendor"
@@ -47,17 +80,18 @@ class Merged:
     contradictions: list[Contradiction]
 
 
-def merge(parts: Sequence[Tables]) -> Merged:
+def merge(parts: Sequence[Tables], links: Links | None = None) -> Merged:
     """Lay the parts, in the order they were given, together to one network.
 
     Each part holds some of the network's tables, as one file gave them. Every table of the
-    model is in the result, sorted by its key.
+    model is in the result, sorted by its key. `links` says by table which keys are to be read as
+    another.
     """
     tables: dict[str, pa.Table] = {}
     findings: list[dict[str, object]] = []
     contradictions: list[Contradiction] = []
-    given = {t.name: _given(parts, t) for t in NETWORK_TABLES}
-    with connect({}) as connection:
+    given = {t.name: _given(parts, t, links or {}) for t in NETWORK_TABLES}
+    with connect({"same_maker": _same_makers(given)}) as connection:
 
         def join(table: Table) -> None:
             tables[table.name], found = _joined(
@@ -87,14 +121,46 @@ def merge(parts: Sequence[Tables]) -> Merged:
     )
 
 
-def _given(parts: Sequence[Tables], table: Table) -> dict[int, pa.Table]:
+def _given(parts: Sequence[Tables], table: Table, links: Links) -> dict[int, pa.Table]:
     """What each part says of a table, by the part's number; functions by the catalogue's words."""
     given = {
         i: table.conform(part[table.name]) for i, part in enumerate(parts) if table.name in part
     }
     if table is FUNCTION:
-        return {i: _with_kind(rows) for i, rows in given.items()}
+        given = {i: _with_kind(rows) for i, rows in given.items()}
+    for column in table.columns:
+        of = table.name if column.name == "id" else column.refers_to
+        if of is not None and of in links:
+            given = {i: _linked(rows, column.name, links[of]) for i, rows in given.items()}
     return given
+
+
+def _linked(rows: pa.Table, column: str, links: Mapping[str, str]) -> pa.Table:
+    """The rows with the keys of a column read as those they are linked to."""
+    joined, kept = pa.array(list(links), pa.string()), pa.array(list(links.values()), pa.string())
+    place = pc.index_in(rows.column(column), value_set=joined)
+    values = pc.coalesce(pc.take(kept, place), rows.column(column))
+    return rows.set_column(rows.schema.get_field_index(column), column, values)
+
+
+def _same_makers(given: Mapping[str, Mapping[int, pa.Table]]) -> pa.Table:
+    """For each maker's name as `written` a text that is the `same` for the same vendor."""
+    names: set[str] = set()
+    for table in NETWORK_TABLES:
+        for column in _MAKER_COLUMNS & set(table.names):
+            for rows in given[table.name].values():
+                names.update(pc.unique(rows.column(column)).drop_null().to_pylist())
+    known = {
+        t.name: pa.concat_tables([t.conform(t.empty()), *given[t.name].values()])
+        for t in (VENDOR, VENDOR_ALIAS)
+    }
+    makers = sorted(vendors.same_makers(names, known).items())
+    return pa.table(
+        {
+            "written": pa.array([written for written, _ in makers], pa.string()),
+            "same": pa.array([same for _, same in makers], pa.string()),
+        }
+    )
 
 
 def _parted(rows: pa.Table, as_given: Mapping[int, pa.Table]) -> dict[int, pa.Table]:
@@ -128,13 +194,16 @@ def _joined(
     if connection.value("SELECT count(*) FROM repeated") == 0:
         return pa.concat_tables(list(given.values())), []
     connection.run(
-        f"CREATE OR REPLACE TEMP TABLE twice AS SELECT s.* FROM stated s WHERE EXISTS "
-        f"(SELECT 1 FROM repeated r WHERE {same})"
+        f"CREATE OR REPLACE TEMP TABLE twice AS SELECT s.*{_folded(table)} FROM stated s "
+        f"WHERE EXISTS (SELECT 1 FROM repeated r WHERE {same})"
     )
     facts = [c for c in table.names if c not in table.key and c != "origin"]
     refused += _contradictions(connection, table, facts)
-    values = [f'CASE WHEN min("{c}") = max("{c}") THEN min("{c}") END AS "{c}"' for c in facts]
-    differing = [f'min("{c}") <> max("{c}") AS "differs_{c}"' for c in facts]
+    values = [
+        f'CASE WHEN min("{_told_by(c)}") = max("{_told_by(c)}") THEN min("{c}") END AS "{c}"'
+        for c in facts
+    ]
+    differing = [f'min("{_told_by(c)}") <> max("{_told_by(c)}") AS "differs_{c}"' for c in facts]
     origin = "string_agg(DISTINCT origin, chr(10) ORDER BY origin) AS origin"
     chosen = ", ".join([key, *values, *differing, origin])
     connection.run(
@@ -154,6 +223,20 @@ def _numbered(rows: pa.Table, part: int) -> pa.Table:
     return rows.append_column("part_", parts).append_column("row_", numbers)
 
 
+def _told_by(fact: str) -> str:
+    """The column of `twice` that tells whether two statements of a fact are the same."""
+    return f"same_{fact}" if fact in _FOLDED else fact
+
+
+def _folded(table: Table) -> str:
+    """The columns of `twice` beside the table's own."""
+    return "".join(
+        f', {(fold if table is ELEMENT or fact != "name" else "s.name")} AS "same_{fact}"'
+        for fact, fold in _FOLDED.items()
+        if fact in table.names
+    )
+
+
 def _contradictions(
     connection: Connection, table: Table, facts: Sequence[str]
 ) -> list[Contradiction]:
@@ -162,13 +245,14 @@ def _contradictions(
         return []
     key = quoted(table.key)
     firsts = ", ".join(
+        f'first_value("{_told_by(c)}" IGNORE NULLS) OVER same AS "told_{c}", '
         f'first_value("{c}" IGNORE NULLS) OVER same AS "first_{c}", first_value(CASE WHEN '
         f'"{c}" IS NOT NULL THEN coalesce(origin, \'\') END IGNORE NULLS) OVER same AS "at_{c}"'
         for c in facts
     )
-    differs = " OR ".join(f'"{c}" <> "first_{c}"' for c in facts)
+    differs = " OR ".join(f'"{_told_by(c)}" <> "told_{c}"' for c in facts)
     wrong = ", ".join(
-        f'CASE WHEN "{c}" <> "first_{c}" THEN \'{c}: \' || "first_{c}" || \' / \' || "{c}" '
+        f'CASE WHEN "{_told_by(c)}" <> "told_{c}" THEN \'{c}: \' || "first_{c}" || \' / \' || "{c}" '
         f"|| if(\"at_{c}\" = '', '', ', first at ' || \"at_{c}\") END"
         for c in facts
     )

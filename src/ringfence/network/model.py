@@ -465,6 +465,9 @@ LINK = Table(
         Column("length_km", Type.DECIMAL, "Length", unit="km", minimum=0,
                also_called=("length", "distance")),
         Column("is_encrypted", Type.BOOLEAN, "Traffic on it is encrypted"),
+        Column("is_one_way", Type.BOOLEAN,
+               "It carries from source to target only; the way back is another link, so that the "
+               "capacity of the two is not to be added up"),
         _ORIGIN,
     ),
 )
@@ -475,8 +478,10 @@ DEMAND = Table(
     (
         Column("site", Type.TEXT, "The site", refers_to="site", required=True,
                also_called=("site id", "site code")),
-        Column("kind", Type.TEXT, "The service", required=True,
-               one_of=("mobile data", "voice", "emergency", "fixed"),
+        Column("kind", Type.TEXT,
+               "The service; transport where it is traffic of all services to another site",
+               required=True,
+               one_of=("mobile data", "voice", "emergency", "fixed", "transport"),
                also_called=("service",)),
         Column("to_site", Type.TEXT, "Where the traffic goes, in a traffic matrix; else null",
                refers_to="site"),
@@ -622,6 +627,19 @@ REJECT = Table(
         Column("content", Type.TEXT, "The record, cut short", secrecy=_C),
     ),
 )
+CONFIRMED_LINK = Table(
+    "confirmed_link",
+    "two rows of different sources that a person said are one thing",
+    ("table", "kept", "joined"),
+    (
+        Column("table", Type.TEXT, "The table both are rows of", required=True,
+               one_of=("element", "product", "site")),
+        Column("kept", Type.TEXT, "The key that both go by once linked", required=True),
+        Column("joined", Type.TEXT, "The key that is then read as the other", required=True),
+        Column("evidence", Type.TEXT, "What speaks for the two being one"),
+        Column("confirmed_on", Type.DATE, "Day it was confirmed"),
+    ),
+)
 
 NETWORK_TABLES = (
     OPERATOR, SITE, VENDOR, VENDOR_ALIAS, OWNERSHIP, JURISDICTION, DESIGNATION, PRODUCT, ELEMENT,
@@ -630,7 +648,7 @@ NETWORK_TABLES = (
 )  # fmt: skip
 """What a source may fill, parents before children."""
 
-TABLES = {t.name: t for t in (*NETWORK_TABLES, FINDING, SOURCE_FILE, REJECT)}
+TABLES = {t.name: t for t in (*NETWORK_TABLES, FINDING, SOURCE_FILE, REJECT, CONFIRMED_LINK)}
 """Every table of the model, by name."""
 
 SCHEMA_VERSION = schema_version(tuple(TABLES.values()))

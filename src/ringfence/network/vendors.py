@@ -22,7 +22,7 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from ringfence.errors import NotFoundError
-from ringfence.network.model import TABLES, VENDOR
+from ringfence.network.model import PRODUCT, TABLES, VENDOR
 from ringfence.network.ownership import CONTROL, control, group
 from ringfence.store.tables import Column, Table, Type
 
@@ -37,6 +37,7 @@ __all__ = [
     "group",
     "normalise",
     "resolve",
+    "same_makers",
 ]
 
 UNRESOLVED_NAME = Table(
@@ -172,6 +173,9 @@ def normalise(name: str) -> str:
 def resolve(tables: Mapping[str, pa.Table]) -> Resolution:
     """Fill the `vendor` columns of `product`, `element` and `contract` from the names written.
 
+    Those of `component` and `affected` are filled where the name is that of a vendor known
+    otherwise; none is made of theirs, since most makers of a library make no network.
+
     A table that is absent counts as empty. What stood in those columns before is not used, so
     resolving twice changes nothing. A vendor named instead of keyed in `vendor_alias`, `ownership`,
     `jurisdiction` or `designation` is put by its key; a reference nobody answers to stays as it is.
@@ -212,6 +216,10 @@ def resolve(tables: Mapping[str, pa.Table]) -> Resolution:
     if "contract" in out:
         contract = _table(tables, "contract")
         out["contract"] = _with(contract, "vendor", found["contract", "vendor_name"])
+    for name in ("component", "affected"):
+        if name in out:
+            use = _Use(name, "vendor_name", _table(tables, name))
+            out[name] = _with(use.rows, "vendor", use.resolved(names.meant_by))
     product = _table(tables, "product")
     maker = found["product", "vendor_name"]
     if "product" in out:
@@ -236,6 +244,15 @@ def resolve(tables: Mapping[str, pa.Table]) -> Resolution:
         conflicts=conflicts,
         suggestions=_suggestions(added, names),
     )
+
+
+def same_makers(names: Iterable[str], tables: Mapping[str, pa.Table]) -> dict[str, str]:
+    """For each maker's name a text that is the same for names of the same vendor."""
+    written = sorted(set(names))
+    asked = PRODUCT.from_rows({"id": name, "vendor_name": name} for name in written)
+    known = {name: tables[name] for name in ("vendor", "vendor_alias") if name in tables}
+    found = resolve({**known, "product": asked}).tables["product"]["vendor"].to_pylist()
+    return {n: vendor or normalise(n) for n, vendor in zip(written, found, strict=True)}
 
 
 def find(name: str, tables: Mapping[str, pa.Table]) -> str:

@@ -124,6 +124,25 @@ class TableFile:
             )
 
 
+def rows_as_written(path: Path) -> list[dict[str, str | None]]:
+    """The rows of a small table file, of its first sheet, as texts by their headings.
+
+    For tables of ours that a person hands back, such as chosen links. Raises `SourceError` at the
+    first row that cannot be read.
+    """
+    with readable(path):
+        grid = _open(path, None)[0]
+        headings = [clean(h) for h in (grid.head() or [[]])[0]]
+        rows: list[dict[str, str | None]] = []
+        for cells in grid.cells(1, range(len(headings))):
+            if isinstance(cells, BadRow):
+                raise SourceError(cells.reason, where=f"{path}, row {cells.row}")
+            columns = [cell.stated(cells.columns[i]).to_pylist() for i in range(len(headings))]
+            rows += [dict(zip(headings, row, strict=True)) for row in zip(*columns, strict=True)]
+        grid.close()
+        return rows
+
+
 _DELIMITER_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
