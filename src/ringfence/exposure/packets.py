@@ -1,0 +1,282 @@
+"""Who can send a packet to whom: places that packets are sent from, openings that take them in.
+
+A *place* is a class of elements that the network treats alike as senders; an *opening* is a class
+of endpoints that it treats alike as receivers. So a national network fits: an answer is given for
+a place and an opening, never for a pair of hosts. Three answers: `can`, `not known`, and, where no
+row stands, cannot.
+
+A sender is taken to be hostile. It puts what frames it likes on the segments it has a foot in: to
+any member, with any destination, and with any source address unless the segment checks that. Its
+own outgoing lists do not bind it, except a container's, which its host enforces. All others do as
+they are configured: they take in what is addressed to them on whatever interface it comes (the
+weak host model, RFC 1122 section 3.3.4.2), and routers pass on by longest prefix.
+
+What is not stated is open: a boundary whose rules were not given, a next hop that no source has, a
+router that states no route there (its neighbours may have told it one), an element of which no
+interface is stated. A route of kind `discard` to everywhere is how a router says that its table is
+complete. A pod network is taken to check sources, as its plugin tells pods apart by them, unless it
+is stated not to.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from ringfence.exposure.filters import (
+    Address,
+    Destination,
+    RuleList,
+    address_of,
+    network_of,
+    protocol_of,
+)
+from ringfence.exposure.forwarding import READS, Arrived, Element, Foot, Forwarding
+from ringfence.provenance.step import Answer, step
+from ringfence.store.duck import Tables
+from ringfence.store.tables import Column, Table, Type
+
+PLACE = Table(
+    "place",
+    "an element that can send from a place",
+    ("place", "element"),
+    (
+        Column("place", Type.TEXT, "The place: elements that are alike as senders", required=True),
+        Column("element", Type.TEXT, "The element", refers_to="element", required=True),
+        Column("origin", Type.TEXT, "Where its foot in the place was read"),
+    ),
+)
+OPENING = Table(
+    "opening",
+    "an endpoint that takes packets in through an opening",
+    ("opening", "endpoint", "element"),
+    (
+        Column("opening", Type.TEXT, "The opening: endpoints that are alike as receivers",
+               required=True),
+        Column("endpoint", Type.TEXT,
+               "The endpoint; null where what the element listens on is not stated",
+               refers_to="endpoint"),
+        Column("element", Type.TEXT, "The element that listens", refers_to="element",
+               required=True),
+    ),
+)  # fmt: skip
+PASSAGE = Table(
+    "passage",
+    "an answer for a place and an opening; none where no packet can come through",
+    ("place", "opening"),
+    (
+        Column("place", Type.TEXT, "Where it is sent", required=True),
+        Column("opening", Type.TEXT, "Where it is taken in", required=True),
+        Column("answer", Type.TEXT, "Whether it comes through", required=True,
+               one_of=("can", "not known")),
+        Column("because", Type.TEXT, "What is not known"),
+        Column("rests_on", Type.TEXT, "Origins of the rows it rests on, one a line"),
+    ),
+)  # fmt: skip
+NOWHERE = "not stated"
+"""The place, and the opening, of elements of which no interface is stated."""
+
+_NOT_STATED: dict[str, object] = {
+    "answer": "not known",
+    "because": "in which segments it has a foot is not stated",
+}
+
+REASONS_TOLD = 3
+"""So many reasons why an answer is not known are told of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class PacketParameters:
+    """Nothing but the network is asked for."""
+
+
+@step(reads=READS, writes=("place", "opening", "passage"), version=1)
+def packets(network: Tables, parameters: PacketParameters) -> Answer:  # noqa: ARG001
+    """Work out the places, the openings, and what passes from one to the other."""
+    return _Classes(Forwarding(network), network).answer()
+
+
+class _Classes:
+    """Elements that are alike as senders, and endpoints that are alike as receivers."""
+
+    def __init__(self, forwarding: Forwarding, tables: Tables) -> None:
+        self.net = forwarding
+        self.packets = forwarding.packets
+        self.endpoints = tables["endpoint"].to_pylist()
+        self._cut(tables)
+
+    def _cut(self, tables: Tables) -> None:
+        """Cut the space of destinations by all that names a part of it."""
+        named = {
+            text
+            for table in ("filter", "route", "translation")
+            for text in tables[table]["destination_range"].unique().to_pylist()
+        }
+        named |= set(tables["translation"]["to_range"].to_pylist())
+        networks = {network_of(text) for text in named} | {f.subnet for f in self.net.all_feet()}
+        self._cuts: dict[int, list[int]] = {4: [], 6: []}
+        for net in networks:
+            if net is not None:
+                ends = (int(net.network_address), int(net.broadcast_address) + 1)
+                self._cuts[net.version] += ends
+        for cuts in self._cuts.values():
+            cuts.sort()
+        groups = set(tables["filter"]["destination_group"].unique().to_pylist())
+        self._destination_groups = sorted(groups & set(self.packets.groups))
+
+    def answer(self) -> dict[str, pa.Table]:
+        """The three tables."""
+        place_rows, senders = self._places()
+        opening_rows, openings = self._openings()
+        passages: list[dict[str, object]] = [
+            *({"place": NOWHERE, "opening": opening, **_NOT_STATED} for opening in openings),
+            *({"place": place, "opening": NOWHERE, **_NOT_STATED} for place in senders),
+            {"place": NOWHERE, "opening": NOWHERE, **_NOT_STATED},
+        ]
+        for opening, (foot, at) in openings.items():
+            arrived = self.net.arrived(foot, at)
+            by_domain = defaultdict[str, list[Foot]](list)
+            for one in arrived:
+                by_domain[one.domain].append(one)
+            for domain, feet in by_domain.items():
+                for place, sender in senders.items():
+                    if sender.domain == domain:
+                        row = self._passage(sender, {f: arrived[f] for f in feet}, at)
+                        passages += [{"place": place, "opening": opening, **row}] if row else []
+        return {
+            "place": _sorted(PLACE, place_rows),
+            "opening": _sorted(OPENING, opening_rows),
+            "passage": _sorted(PASSAGE, passages),
+        }
+
+    def _places(self) -> tuple[list[dict[str, object]], dict[str, Foot]]:
+        """The rows of `place`, and of each place one foot that stands for all."""
+        names: dict[object, str] = {}
+        senders: dict[str, Foot] = {}
+        rows: list[dict[str, object]] = []
+        for element in self.net.elements.values():
+            for foot in element.feet:
+                kind = self._as_sender(element, foot)
+                name = names.setdefault(kind, f"place {len(names) + 1}")
+                senders.setdefault(name, foot)
+                rows.append({"place": name, "element": element.id, "origin": foot.origin})
+            if not element.feet:
+                rows.append({"place": NOWHERE, "element": element.id, "origin": element.origin})
+        return rows, senders
+
+    def _as_sender(self, element: Element, foot: Foot) -> object:
+        """What tells one sender from another."""
+        lists = self._lists(element, "out", foot) if element.kind == "container" else ()
+        own = self.packets.own(element.id, foot.address)
+        return foot.domain, foot.segment, own.start, lists
+
+    def _lists(self, element: Element, direction: str, foot: Foot) -> tuple[RuleList, ...]:
+        """The lists of a direction at a foot, whatever they are for beyond it."""
+        boundaries = element.boundaries.get(direction, ())
+        return tuple(lists for at, _, lists in boundaries if at is None or at == foot.id)
+
+    def _openings(
+        self,
+    ) -> tuple[list[dict[str, object]], dict[str, tuple[Foot, Destination]]]:
+        """The rows of `opening`, and of each opening one destination that stands for all."""
+        names: dict[object, str] = {}
+        openings: dict[str, tuple[Foot, Destination]] = {}
+        rows: dict[tuple[str, str | None, str], dict[str, object]] = {}
+        for endpoint, element, foot, at in self._destinations():
+            if foot is None:
+                name = NOWHERE
+            else:
+                name = names.setdefault(self._as_receiver(foot, at), f"opening {len(names) + 1}")
+                openings.setdefault(name, (foot, at))
+            rows[name, endpoint, element] = {
+                "opening": name,
+                "endpoint": endpoint,
+                "element": element,
+            }
+        return list(rows.values()), openings
+
+    def _destinations(self) -> Iterator[tuple[str | None, str, Foot | None, Destination]]:
+        """Each endpoint at each foot it listens at; None for the foot where none is stated."""
+        listening: set[str] = set()
+        for row in self.endpoints:
+            listening.add(row["element"])
+            address = address_of(row["address"])
+            # What listens on its own host alone is open to nobody else.
+            if address is None or not address.is_loopback:
+                protocol, port = protocol_of(row["protocol"]), row["port"]
+                for foot, at in self._feet_of(row["element"], address, protocol, port):
+                    yield row["id"], row["element"], foot, at
+        for element in self.net.elements:
+            if element not in listening:
+                for foot, at in self._feet_of(element, None, None, None):
+                    yield None, element, foot, at
+
+    def _feet_of(
+        self, element: str, address: Address | None, protocol: str | None, port: int | None
+    ) -> Iterator[tuple[Foot | None, Destination]]:
+        """Where an element that listens on an address, or on all of them, takes packets in."""
+        if element not in self.net.elements:
+            return
+        feet = self.net.elements[element].feet
+        if address is not None and not address.is_unspecified:
+            feet = [foot for foot in feet if foot.address == address]
+        for foot in feet:
+            yield foot, Destination(foot.address, element, protocol, port)
+        if not feet:
+            yield None, Destination(address, element, protocol, port)
+
+    def _as_receiver(self, foot: Foot, at: Destination) -> object:
+        """What tells one receiver from another."""
+        element = self.net.elements[foot.element]
+        routed = at.address and (self._part(at.address), element.id if element.forwards else None)
+        groups = tuple(
+            (group, self.packets.groups[group][element.id])
+            for group in self._destination_groups
+            if element.id in self.packets.groups[group]
+        )
+        feet = element.feet if at.address is not None else (foot,)
+        taken_in = tuple((f.domain, self._lists(element, "in", f)) for f in feet)
+        return foot.domain, foot.segment, routed, groups, taken_in, at.protocol, at.port
+
+    def _part(self, address: Address) -> object:
+        """Addresses in one part are treated alike by every list, route and translation."""
+        cuts = self._cuts[address.version]
+        return address.version, bisect_right(cuts, int(address))
+
+    def _passage(self, sender: Foot, arrived: Arrived, at: Destination) -> dict[str, object] | None:
+        """What comes from a sender in a domain to a destination taken in at feet of the domain."""
+        segment = self.net.segments.get(sender.segment or "")
+        if segment is not None and segment["isolates_members"]:
+            arrived = {f: p for f, p in arrived.items() if f.segment != sender.segment}
+        passed = self.packets.none()
+        for one in arrived.values():
+            passed = passed.or_else(one)
+        element = self.net.elements[sender.element]
+        if element.kind == "container":
+            passed = passed.and_then(self.net.passes(element, "out", sender, None, at))
+        own = self.packets.own(sender.element, sender.address)
+        checks = segment["checks_source"] if segment is not None else None
+        if checks is None and self.net.is_pod_network(sender):
+            checks = True
+        because = list(passed.because)
+        can = bool(passed.surely[own].any()) or (checks is False and bool(passed.surely.any()))
+        may = bool(passed.perhaps[own].any())
+        if not may and checks is not True and passed.perhaps.any():
+            may = True
+            if checks is None:
+                where = segment["origin"] if segment is not None else sender.origin
+                because = [f"whether {where} checks source addresses is not stated", *because]
+        if not may:
+            return None
+        rests = dict.fromkeys(o for o in (sender.origin, *passed.origins) if o)
+        return {
+            "answer": "can" if can else "not known",
+            "because": None if can else "; ".join(because[:REASONS_TOLD]),
+            "rests_on": "\n".join(rests),
+        }
+
+
+def _sorted(table: Table, rows: Sequence[dict[str, object]]) -> pa.Table:
+    return table.from_rows(rows).sort_by([(key, "ascending") for key in table.key])
