@@ -39,6 +39,10 @@ from ringfence.errors import (
     UsageError,
     VerificationError,
 )
+from ringfence.exposure.control import FactParameters, Powers, facts
+from ringfence.exposure.cuts import Cuts, Repair
+from ringfence.exposure.exposed import Exposure, ExposureParameters, exposure
+from ringfence.exposure.packets import PacketParameters, packets
 from ringfence.exposure.presence import PresenceParameters, presence
 from ringfence.intake import (
     Found,
@@ -412,6 +416,57 @@ class Workspace:
             .column("n")[0]
             .as_py()
         )
+
+    def exposure(
+        self,
+        network: Network,
+        vendors: Sequence[str],
+        profiles: Sequence[str],
+        core: Pack,
+        *,
+        powers: Powers,
+        chains: int = 200,
+    ) -> Tables:
+        """What of the core the vendors, by their ids, come to control, read or stop.
+
+        Tables `exposed`, `chain`, `decider`, `affected_people`. `core` is the pack whose function
+        list draws the core.
+        """
+        ask = self._exposure_parameters(network, vendors, profiles, powers, chains)
+        return self.cache.run(exposure, self._with_powers(network, core, powers), ask)
+
+    def repair(
+        self,
+        network: Network,
+        vendors: Sequence[str],
+        profiles: Sequence[str],
+        core: Pack,
+        *,
+        powers: Powers,
+        seconds: float,
+    ) -> Repair:
+        """The cheapest repair after which what is known reaches nothing of the core."""
+        ask = self._exposure_parameters(network, vendors, profiles, powers, 0)
+        asked = Exposure(self._with_powers(network, core, powers), ask)
+        return Cuts(asked, powers).cheapest(asked.known_at_first(), asked.named_targets(), seconds)
+
+    def _exposure_parameters(
+        self,
+        network: Network,
+        vendors: Sequence[str],
+        profiles: Sequence[str],
+        powers: Powers,
+        chains: int,
+    ) -> ExposureParameters:
+        chosen = tuple(powers.profile(name) for name in profiles)
+        return ExposureParameters(tuple(sorted(vendors)), chosen, network.as_of, chains)
+
+    def _with_powers(self, network: Network, core: Pack, powers: Powers) -> Tables:
+        """The network with what packets and powers make of it, and what the core is."""
+        reached = self.cache.run(packets, network.tables, PacketParameters())
+        tables = network.tables.and_these(reached)
+        found = self.cache.run(facts, tables, FactParameters(powers.rules))
+        return tables.and_these(found).and_these({"scope": core.scope_of_kinds()})
 
     def operator_names(self, network: Network) -> dict[str, str]:
         """Each operator's name by its id."""

@@ -2,7 +2,7 @@
 
 import typer
 
-from ringfence.cli import answers, demo, linking, network, rules, sources
+from ringfence.cli import answers, demo, exposure, linking, network, rules, sources
 
 app = typer.Typer(
     name="ringfence",
@@ -24,6 +24,7 @@ for verb in (
     network.sql,
     network.verify,
     answers.presence,
+    exposure.exposure,
     answers.decide,
     answers.report,
 ):

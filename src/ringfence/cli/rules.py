@@ -90,7 +90,8 @@ def show(
     loaded = load_pack(pack)
     if rule is None:
         manifest = loaded.manifest
-        out.say(f"{manifest.title}\n{manifest.issued_by}, {manifest.published_on}\n{manifest.url}")
+        issued = f"{manifest.issued_by}, {manifest.published_on or 'day not read'}"
+        out.say("\n".join(filter(None, (manifest.title, issued, manifest.url))))
         out.say(f"binds {manifest.binds}")
         out.say()
         rows = [(r.id, r.title, r.test, r.grade, r.on(asked).legal_status) for r in loaded.rules]
@@ -114,8 +115,8 @@ def show(
     out.say(f"binds    {found.binds}")
     out.say(f"scope    {found.scope}")
     out.say(f"test     {found.test}; one verdict a row of {found.subjects}")
-    if found.metric:
-        out.say(f"metric   {found.metric}, of {found.denominator}")
+    share = f", of {found.denominator}" if found.denominator else ""
+    out.say(f"metric   {found.metric}{share}")
     for phase in found.phase:
         out.say(f"from     {phase.begins}  {phase.effect}: {phase.status}. {phase.note or ''}")
     due = f", due by {standing.due_on}" if standing.due_on else ""

@@ -318,10 +318,7 @@ class Forwarding:
             if foot is to or (
                 at.address is not None and not is_pod and not self.is_pod_network(foot)
             ):
-                passed = self.passes(element, "in", foot, None, at)
-                start[foot] = LetThrough(
-                    passed.surely, passed.perhaps, passed.because, (foot.origin, *passed.origins)
-                )
+                start[foot] = self.passes(element, "in", foot, None, at)
         if at.address is None:
             return start
         arrived = self._carried(start, at.address, at)

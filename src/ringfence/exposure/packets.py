@@ -60,6 +60,7 @@ OPENING = Table(
                refers_to="endpoint"),
         Column("element", Type.TEXT, "The element that listens", refers_to="element",
                required=True),
+        Column("origin", Type.TEXT, "Where its foot at the opening was read"),
     ),
 )  # fmt: skip
 PASSAGE = Table(
@@ -159,7 +160,8 @@ class _Classes:
         for element in self.net.elements.values():
             for foot in element.feet:
                 kind = self._as_sender(element, foot)
-                name = names.setdefault(kind, f"place {len(names) + 1}")
+                where = foot.segment or foot.domain
+                name = names.setdefault(kind, f"place {len(names) + 1} in {where}")
                 senders.setdefault(name, foot)
                 rows.append({"place": name, "element": element.id, "origin": foot.origin})
             if not element.feet:
@@ -188,12 +190,17 @@ class _Classes:
             if foot is None:
                 name = NOWHERE
             else:
-                name = names.setdefault(self._as_receiver(foot, at), f"opening {len(names) + 1}")
+                service = f"{at.protocol or 'any protocol'} {'any' if at.port is None else at.port}"
+                where = foot.segment or foot.domain
+                name = names.setdefault(
+                    self._as_receiver(foot, at), f"opening {len(names) + 1} in {where}: {service}"
+                )
                 openings.setdefault(name, (foot, at))
             rows[name, endpoint, element] = {
                 "opening": name,
                 "endpoint": endpoint,
                 "element": element,
+                "origin": foot.origin if foot is not None else None,
             }
         return list(rows.values()), openings
 
@@ -270,7 +277,9 @@ class _Classes:
                 because = [f"whether {where} checks source addresses is not stated", *because]
         if not may:
             return None
-        rests = dict.fromkeys(o for o in (sender.origin, *passed.origins) if o)
+        # Feet stand in the other two tables: here one sender would stand for all of its place.
+        here = segment["origin"] if segment is not None else None
+        rests = dict.fromkeys(o for o in (here, *passed.origins) if o)
         return {
             "answer": "can" if can else "not known",
             "because": None if can else "; ".join(because[:REASONS_TOLD]),

@@ -24,6 +24,7 @@ from typing import Any, Generic, TypedDict, TypeVar
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel
 
 from ringfence.errors import NotFoundError, RingfenceError, VerificationError
 from ringfence.store.duck import Tables, hash_of_file, write_parquet
@@ -172,6 +173,8 @@ def _request(what: Step[Parameters], tables: Tables, parameters: Parameters) -> 
 
 def _plain(value: object) -> object:
     """Parameters as JSON; a kind of value that has no one spelling is refused."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
