@@ -259,7 +259,7 @@ def networks(draw: st.DrawFn) -> Rows:
     def table(of: str, /, **columns: st.SearchStrategy[Any]) -> list[Row]:
         key = TABLES[of].key
         rows = draw(st.lists(st.fixed_dictionaries(columns), max_size=7))
-        return list({tuple(r[k] for k in key): r for r in rows}.values())
+        return list({tuple(r.get(k) for k in key): r for r in rows}.values())
 
     def maybe(what: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         return st.none() | what

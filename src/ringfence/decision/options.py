@@ -124,7 +124,7 @@ def options(tables: Tables, parameters: OptionParameters) -> Answer:
               SELECT site, max(people) AS people,
                 sum(traffic_mbps::DECIMAL(38, 6)) AS traffic_mbps,
                 sum(premises::DECIMAL(38, 6)) AS premises
-              FROM demand GROUP BY site
+              FROM demand WHERE to_site IS NULL GROUP BY site
             ), touched AS (
               -- A site that two operators share is one site of the whole.
               SELECT DISTINCT option, operator, site, 0 AS is_all FROM forbidden

@@ -8,6 +8,7 @@ is held is `control`, `read` or `stop` of an element, or a step on the way (`sen
 says which fact to collect, and facts with the same text hang on the same one.
 """
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -167,15 +168,18 @@ class FactParameters:
     rules: tuple[PowerRule, ...]
 
 
-def _with_kinds(network: Tables) -> Tables:
-    return network.and_these({"function_kind": catalogue()})
+def jail_for(tables: Tables, statements: Sequence[str]) -> Jail:
+    """A jail with the tables that the statements name, and the catalogue of functions."""
+    words = set(re.findall(r"\w+", " ".join(statements)))
+    whole = tables.and_these({"function_kind": catalogue()})
+    return Jail(whole.only(*(name for name in whole if name in words)), limits=LIMITS)
 
 
 @step(reads=READS, writes=("fact",), version=1)
 def facts(network: Tables, parameters: FactParameters) -> Answer:
     """Every power of the network, by every rule."""
     found = [FACT.empty()]
-    with Jail(_with_kinds(network), limits=LIMITS) as jail:
+    with jail_for(network, [rule.select for rule in parameters.rules]) as jail:
         for rule in parameters.rules:
             rows = jail.select(rule.select, where=f"rule {rule.id}")
             found.append(_facts_of(rule, rows))

@@ -16,14 +16,21 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ringfence.exposure.closure import Flags, Held, Index, Ints, close
-from ringfence.exposure.control import EFFECTS, FACT, LIMITS, PowerGraph, Powers, Profile, open_node
+from ringfence.exposure.control import (
+    EFFECTS,
+    FACT,
+    PowerGraph,
+    Powers,
+    Profile,
+    jail_for,
+    open_node,
+)
 from ringfence.exposure.proofs import Derivations, Derived
-from ringfence.network.functions import SERVING, catalogue
+from ringfence.network.functions import SERVING
 from ringfence.network.model import NETWORK_TABLES
 from ringfence.network.ownership import group
 from ringfence.provenance.step import Answer, step
 from ringfence.store.duck import Tables
-from ringfence.store.jail import Jail
 from ringfence.store.tables import Column, Table, Type
 
 VERDICTS = ("breached", "unknown", "holds")
@@ -365,13 +372,8 @@ class Exposure:
 
 def _seeds(network: Tables, parameters: ExposureParameters) -> Iterator[Seed]:
     hostile = sorted({v for one in parameters.vendors for v in group(one, network)})
-    tables = network.and_these(
-        {
-            "hostile": pa.table({"vendor": pa.array(hostile, pa.string())}),
-            "function_kind": catalogue(),
-        }
-    )
-    with Jail(tables, limits=LIMITS) as jail:
+    tables = network.and_these({"hostile": pa.table({"vendor": pa.array(hostile, pa.string())})})
+    with jail_for(tables, [profile.select for profile in parameters.profiles]) as jail:
         for profile in parameters.profiles:
             named = {"as_of": parameters.as_of} if "$as_of" in profile.select else None
             rows = jail.select(profile.select, named, where=f"profile {profile.id}")

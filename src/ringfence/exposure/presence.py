@@ -141,7 +141,7 @@ def _prepare(duck: Connection) -> None:
         CREATE TEMP TABLE amount AS
         SELECT site, sum(traffic_mbps::DECIMAL(38, 6)) AS traffic, max(people) AS people,
           sum(premises::DECIMAL(38, 6)) AS premises
-        FROM demand GROUP BY site""")
+        FROM demand WHERE to_site IS NULL GROUP BY site""")
     duck.add("serving_kind", serving())
     duck.run("""
         CREATE TEMP TABLE serving AS

@@ -70,7 +70,7 @@ def _demand(column: str, domain: str, kind: str, blocks: str) -> _Fact:
         "demand", column, "site",
         f"SELECT s.id AS subject, '{kind}' AS kind, s.name, s.region FROM site s "
         f"WHERE s.id IN ({sites}) AND NOT EXISTS "
-        f"(SELECT 1 FROM demand d WHERE d.site = s.id AND d.{column} IS NOT NULL)",
+        f"(SELECT 1 FROM demand d WHERE d.site = s.id AND d.to_site IS NULL AND d.{column} IS NOT NULL)",
         f"SELECT count(*) FROM ({sites})",
         blocks, affected="sites",
     )  # fmt: skip
