@@ -65,6 +65,7 @@ SITE = Table(
         Column("name", Type.TEXT, "The site's name", secrecy=_C, also_called=("site name",)),
         Column("region", Type.TEXT, "The region it lies in, as the operator names regions",
                also_called=("area", "county", "district", "province", "state")),
+        Column("country", Type.TEXT, "ISO 3166-1 alpha-2 code of the country it stands in"),
         Column("latitude_deg", Type.DECIMAL, "Latitude, WGS 84", unit="deg", minimum=-90,
                maximum=90, secrecy=_C, also_called=("latitude", "lat", "y")),
         Column("longitude_deg", Type.DECIMAL, "Longitude, WGS 84", unit="deg", minimum=-180,
@@ -509,6 +510,34 @@ DOCUMENT = Table(
         _ORIGIN,
     ),
 )
+APPROVAL = Table(
+    "approval",
+    "what an authority or a certifier answered about something that operators use",
+    ("id",),
+    (
+        _id("The answer's key", "approval"),
+        Column("instrument", Type.TEXT, "The instrument it is given under, by its pack's name",
+               required=True),
+        Column("kind", Type.TEXT,
+               "What was asked: leave after notice, an authorisation, a certificate, whether a "
+               "maker meets the instrument's criteria, or to be exempt", required=True,
+               one_of=("notification", "authorisation", "certificate", "assessment",
+                       "exemption")),
+        Column("operator", Type.TEXT, "Whom it was given to; null where anyone",
+               refers_to="operator"),
+        Column("vendor", Type.TEXT, "The maker it is about; null where any", refers_to="vendor"),
+        Column("product", Type.TEXT, "The product it is about; null where any",
+               refers_to="product"),
+        Column("element", Type.TEXT, "The element it is about; null where any",
+               refers_to="element"),
+        Column("outcome", Type.TEXT, "The answer; in an assessment, granted clears the maker",
+               one_of=("granted", "granted with conditions", "refused", "pending")),
+        Column("granted_on", Type.DATE, "First day of it"),
+        Column("valid_to", Type.DATE, "Last day of it; null where it lasts"),
+        _SOURCE,
+        _ORIGIN,
+    ),
+)
 COMPONENT = Table(
     "component",
     "a part that software or hardware is made of",
@@ -644,7 +673,7 @@ CONFIRMED_LINK = Table(
 NETWORK_TABLES = (
     OPERATOR, SITE, VENDOR, VENDOR_ALIAS, OWNERSHIP, JURISDICTION, DESIGNATION, PRODUCT, ELEMENT,
     FUNCTION, RELATION, CONTRACT, SEGMENT, INTERFACE, ENDPOINT, BOUNDARY, FILTER, GROUP_MEMBER,
-    ROUTE, TRANSLATION, LINK, DEMAND, DOCUMENT, COMPONENT, VULNERABILITY, AFFECTED,
+    ROUTE, TRANSLATION, LINK, DEMAND, DOCUMENT, APPROVAL, COMPONENT, VULNERABILITY, AFFECTED,
 )  # fmt: skip
 """What a source may fill, parents before children."""
 
