@@ -154,6 +154,33 @@ def test_one_more_fact_never_takes_a_conclusion_away(
         assert not np.any(less.of(every, case) & ~after.of(every, case))
 
 
+@settings(max_examples=300)
+@given(graphs(), st.data())
+def test_after_a_change_it_is_what_a_new_index_gives(
+    drawn: tuple[int, Edges, Rules, list[list[int]]], data: st.DataObject
+) -> None:
+    nodes, edges, rules, seeds = drawn
+    number = len(edges) + len(rules)
+    gone = np.array(data.draw(st.lists(st.booleans(), min_size=number, max_size=number)), np.bool_)
+    more_nodes = nodes + data.draw(st.integers(0, 2))
+    node = st.integers(0, more_nodes - 1)
+    more_edges = data.draw(st.lists(st.tuples(node, node), max_size=5))
+    more_rules = data.draw(st.lists(st.tuples(node, node, node), max_size=3))
+    graph = Graph.of(nodes, edges, rules)
+    more = Graph.of(more_nodes, more_edges, more_rules)
+    after, index = Index.of(graph).changed(graph, gone, more)
+    held = close(index, seeds)
+    left = [e for e, is_gone in zip(edges, gone, strict=False) if not is_gone] + more_edges
+    ruled = [r for r, is_gone in zip(rules, gone[len(edges) :], strict=True) if not is_gone]
+    ruled += more_rules
+    every = np.arange(more_nodes)
+    for case, at_first in enumerate(seeds):
+        expected = set(follows(left, ruled, at_first))
+        assert set(np.flatnonzero(held.of(every, case)).tolist()) == expected
+    anew = close(Index.of(after), seeds)
+    assert anew.count().tolist() == held.count().tolist()
+
+
 def test_a_chain_of_rules_longer_than_the_sweeps() -> None:
     # Node i and the key 0 give node i + 1: a sweep a step, then the queue.
     steps = 500

@@ -98,15 +98,93 @@ class Index:
         starts, targets = listed(graph.source, graph.target, graph.nodes)
         component, count = _components(starts, targets)
         up_starts, up = _condensed(starts, targets, component, count)
-        first, second, then = (component[x] for x in (graph.first, graph.second, graph.then))
+        ends = (component[x] for x in (graph.first, graph.second, graph.then))
+        return cls._with_rules(component, up_starts, up, *ends)
+
+    @classmethod
+    def _with_rules(
+        cls, component: Ints, up_starts: Longs, up: Ints, first: Ints, second: Ints, then: Ints
+    ) -> Self:
         # Of a rule whose conclusion is one of its premises nothing new can follow.
         counts = (then != first) & (then != second)
         first, second, then = (x[counts] for x in (first, second, then))
         numbers = np.arange(len(first), dtype=np.int32)
         twice = first != second
         premises = np.concatenate([first, second[twice]])
-        rule_starts, rules = listed(premises, np.concatenate([numbers, numbers[twice]]), count)
+        listing = np.concatenate([numbers, numbers[twice]])
+        rule_starts, rules = listed(premises, listing, len(up_starts) - 1)
         return cls(component, up_starts, up, first, second, then, rule_starts, rules)
+
+    def changed(self, graph: Graph, gone: Flags, more: Graph) -> tuple[Graph, Self]:
+        """The graph and its index after a change, without making the index anew.
+
+        This is the index of `graph`; of several changes one after the other, give what they come
+        to. `gone` has a flag for each edge of `graph`, then for each of its rules; `more` has what
+        comes in addition, and as many nodes as there are then. What comes is laid over the index
+        as rules, and so costs nothing where it makes a circle. An edge within a component that
+        falls apart without it is the one change for which the index is made anew.
+        """
+        if more.nodes < graph.nodes:
+            raise UsageError("a node is never taken away: take its edges and rules away")
+        edges, rules = ~gone[: len(graph.source)], ~gone[len(graph.source) :]
+        after = Graph(
+            more.nodes,
+            np.concatenate([graph.source[edges], more.source]),
+            np.concatenate([graph.target[edges], more.target]),
+            np.concatenate([graph.first[rules], more.first]),
+            np.concatenate([graph.second[rules], more.second]),
+            np.concatenate([graph.then[rules], more.then]),
+        )
+        lost = np.flatnonzero(~edges)
+        if self._falls_apart(graph, edges, lost):
+            return after, type(self).of(after)
+        extra = more.nodes - graph.nodes
+        alone = np.arange(self.components, self.components + extra, dtype=np.int32)
+        component = np.concatenate([self.component, alone])
+        last = np.full(extra, self.successor_starts[-1], np.int64)
+        return after, self._with_rules(
+            component,
+            np.concatenate([self.successor_starts, last]),
+            self._without(graph, edges, lost),
+            # An edge is a rule with one premise twice.
+            component[np.concatenate([after.first, more.source])],
+            component[np.concatenate([after.second, more.source])],
+            component[np.concatenate([after.then, more.target])],
+        )
+
+    def _falls_apart(self, graph: Graph, left: Flags, lost: Longs) -> bool:
+        """Whether a component is none any more without the edges that are lost."""
+        own = self.component[graph.source[lost]]
+        hurt = np.unique(own[own == self.component[graph.target[lost]]])
+        for one in hurt:
+            members = np.flatnonzero(self.component == one).astype(np.int32)
+            number = np.full(graph.nodes, -1, np.int32)
+            number[members] = np.arange(len(members), dtype=np.int32)
+            inside = (number[graph.source] >= 0) & (number[graph.target] >= 0) & left
+            starts, targets = listed(
+                number[graph.source[inside]], number[graph.target[inside]], len(members)
+            )
+            if _components(starts, targets)[1] > 1:
+                return True
+        return False
+
+    def _without(self, graph: Graph, left: Flags, lost: Longs) -> Ints:
+        """The successors, those that no edge leads to any more replaced by the component itself."""
+        if not len(lost):
+            return self.successors
+        # Only what leads out of a component that lost an edge is looked at one by one.
+        lost_one = np.zeros(self.components, np.bool_)
+        lost_one[self.component[graph.source[lost]]] = True
+        near = np.flatnonzero(lost_one[self.component[graph.source]])
+        ways = self.component[graph.source[near]].astype(np.int64) * self.components
+        ways += self.component[graph.target[near]]
+        dead = np.setdiff1d(ways[~left[near]], ways[left[near]])
+        successors = np.array(self.successors)
+        for way in dead.tolist():
+            own, other = divmod(way, self.components)
+            row = successors[self.successor_starts[own] : self.successor_starts[own + 1]]
+            row[row == other] = own
+        return successors
 
     def save(self, folder: Path) -> None:
         """Write the index into an empty folder."""
