@@ -183,6 +183,8 @@ def heading_row(rows: Sequence[Sequence[str]], names: Sequence[str] = ()) -> tup
     best, score, likeness = 1, 0.0, 0.0
     for number, row in enumerate(rows[:HEADING_ROWS], 1):
         cleaned = _telling(row[:_MOST_HEADINGS])
+        if not any(_is_known(h) for h in cleaned):
+            continue
         fits = [_Fit.of(t, cleaned, t.name in named) for t in NETWORK_TABLES]
         fit = max((f.score for f in fits if f.is_whole and f.is_likely), default=0.0)
         like = max(f.score for f in fits)
@@ -350,6 +352,21 @@ def _dictionary(
             written.setdefault(call.casefold(), {}).setdefault(column.name, exact)
             spelled.setdefault(_spelled(call), {}).setdefault(column.name, alike)
     return written, spelled
+
+
+@cache
+def _known_words() -> frozenset[str]:
+    """What any column of any table is called, as spelled by anyone."""
+    return frozenset(word for t in NETWORK_TABLES for word in _dictionary(t.name)[1])
+
+
+def _is_known(heading: str) -> bool:
+    """Whether a heading may be that of some table: most lines of most files have none."""
+    if not heading or len(heading) > _LONGEST_HEADING:
+        return False
+    bracketed = _BRACKETS.fullmatch(heading)
+    words = _known_words()
+    return _spelled(heading) in words or (bracketed is not None and _spelled(bracketed[1]) in words)
 
 
 def _edges(table: Table, headings: Sequence[str]) -> list[_Edge]:
