@@ -193,6 +193,12 @@ url = "none"
 language = "en"
 version = "1.0.0"
 binds = "nobody"
+names = "vendors"
+[[history]]
+on = 2020-01-28
+what = "Made up"
+source = "this file"
+grade = "R"
 [[parameter]]
 name = "high_data_rate_mbps"
 means = "Rate from which transmission counts"

@@ -7,6 +7,7 @@ uv run tools/reference.py --check    fails where a page is not what it would wri
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import pydantic
 import typer
@@ -23,9 +24,12 @@ from ringfence.network.model import NETWORK_TABLES, SCHEMA_VERSION, TABLES
 from ringfence.network.placement import PLACEMENT
 from ringfence.network.vendors import CONTROL, UNRESOLVED_NAME, VENDOR_CONFLICT, VENDOR_SUGGESTION
 from ringfence.rules import pack as packs
+from ringfence.rules.compare import CHANGE, COMPARISON, COST, LIST_DIFFERENCE
 from ringfence.rules.evaluate import JUDGED
+from ringfence.rules.published import EXPOSED, REACH
 from ringfence.rules.tally import TALLY
-from ringfence.rules.written import DOCUMENTED
+from ringfence.rules.timeline import TIMELINE
+from ringfence.rules.written import DOCUMENTED, Rule
 from ringfence.sources.base import all_sources
 from ringfence.store.jail import Limits
 from ringfence.store.tables import Table
@@ -105,7 +109,18 @@ def tables() -> Iterator[str]:
         if table not in NETWORK_TABLES:
             yield from _of_table(table)
     answers = (PLACEMENT, PRESENCE, GAP, VENDOR_SUGGESTION, VENDOR_CONFLICT, UNRESOLVED_NAME)
-    for table in (*answers, CONTROL, DIFFERENCE, JUDGED, TALLY, OPTION, FORBIDDEN, REMAINING):
+    laws = (REACH, EXPOSED, LIST_DIFFERENCE, COMPARISON, CHANGE, COST, TIMELINE)
+    for table in (
+        *answers,
+        CONTROL,
+        DIFFERENCE,
+        JUDGED,
+        TALLY,
+        *laws,
+        OPTION,
+        FORBIDDEN,
+        REMAINING,
+    ):
         yield from _of_table(table)
 
 
@@ -187,10 +202,20 @@ def _fields(model: type[pydantic.BaseModel]) -> Iterator[str]:
             f"`{field.alias or name}`",
             "yes" if field.is_required() else "no",
             field.description or "",
+            ", ".join(f"`{one}`" for one in _allowed(field.annotation)),
         )
         for name, field in model.model_fields.items()
     ]
-    yield from _table(["field", "required", "meaning"], rows)
+    yield from _table(["field", "required", "meaning", "allowed"], rows)
+
+
+def _allowed(annotation: object) -> Iterator[str]:
+    """The words that may stand in a field, where only some may."""
+    if get_origin(annotation) is Literal:
+        yield from (str(one) for one in get_args(annotation))
+        return
+    for part in get_args(annotation):
+        yield from _allowed(part)
 
 
 def functions() -> Iterator[str]:
@@ -240,19 +265,26 @@ def rules() -> Iterator[str]:
         about = pack.manifest
         yield f"## Pack {pack.id}"
         yield ""
-        yield f"{about.title}. {about.issued_by}, {about.published_on}. <{about.url}>"
+        issued = f"{about.issued_by}, {about.published_on or 'day not read'}"
+        yield f"{about.title}. {issued}." + (f" <{about.url}>" if about.url else "")
+        yield ""
+        yield f"Binds: {about.binds}."
         yield ""
         yield from _table(
-            ["rule", "title", "test", "grade", "citation"],
-            [(f"`{r.id}`", r.title, r.test, r.grade, r.citation) for r in pack.rules],
+            ["rule", "title", "test", "metric", "grade", "citation"],
+            [(f"`{r.id}`", r.title, r.test, _metric(r), r.grade, r.citation) for r in pack.rules],
         )
         if about.not_encoded:
             yield "Not encoded:"
             yield ""
             yield from _table(
-                ["id", "title", "reason"],
-                [(f"`{n.id}`", n.title, n.reason) for n in about.not_encoded],
+                ["id", "title", "why", "reason"],
+                [(f"`{n.id}`", n.title, n.why, n.reason) for n in about.not_encoded],
             )
+
+
+def _metric(rule: Rule) -> str:
+    return rule.metric + (f", of: {rule.denominator}" if rule.denominator else "")
 
 
 def options() -> Iterator[str]:

@@ -17,6 +17,8 @@ url = "none"
 language = "en"
 version = "1.0.0"
 binds = "everyone"
+names = "vendors"
+history = [{ on = 2020-01-01, what = "passed", source = "the act", grade = "S" }]
 """
 
 RULE = """
@@ -29,6 +31,7 @@ scope = "every element"
 test = "{test}"
 subjects = "{subjects}"
 severity = "high"
+metric = "elements of a listed vendor"
 select = '''{select}'''
 {more}
 [citation]

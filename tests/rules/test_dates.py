@@ -224,7 +224,8 @@ def rules(draw: st.DrawFn) -> Rule:
     return Rule.model_validate(
         {
             "id": "R-1", "title": "t", "grade": "S", "source": "s", "binds": "b", "scope": "s",
-            "test": "exclude", "subjects": "element", "severity": "low", "select": "SELECT 1",
+            "test": "exclude", "subjects": "element", "severity": "low", "metric": "m",
+                "select": "SELECT 1",
             "citation": {"document": "d", "section": "s"},
             "phase": tuple(
                 {draw(st.sampled_from(["from", "after"])): day, "effect": e, "status": status[e]}

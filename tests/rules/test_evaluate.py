@@ -314,7 +314,7 @@ def test_a_rule_that_never_ends_is_stopped(
 def test_requirements_that_are_not_encoded_are_listed(
     build: Callable[..., Any], pack: Callable[..., Any]
 ) -> None:
-    more = '\n[[not_encoded]]\nid = "R-7"\ntitle = "something else"\nreason = "not encoded: x"\n'
+    more = '\n[[not_encoded]]\nid = "R-7"\ntitle = "something else"\nwhy = "no record"\nreason = "not encoded: x"\n'
     rows = evaluate(build(**NETWORK), pack(manifest=more), ASK)["judged"].to_pylist()
     (row,) = [r for r in rows if r["standing"] == "not encoded"]
     assert (row["rule"], row["title"], row["note"], row["verdict"]) == (

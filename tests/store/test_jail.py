@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from importlib import import_module
 from pathlib import Path
@@ -537,3 +538,19 @@ def test_no_watcher_is_left_behind(jail: Jail) -> None:
     for _ in range(20):
         jail.select("SELECT 1 AS x")
     assert threading.active_count() <= before
+
+
+def test_each_thread_is_locked_in_and_stopped_for_itself_alone(house: Path) -> None:
+    rows = pa.table({"id": ["a", "b", "c"]})
+    endless = "SELECT count(*) FROM range(1000000) a, range(1000000) b"
+    with Jail(Tables({"element": rows}), limits=LIMITS) as jail, ThreadPoolExecutor(2) as pool:
+        assert pool.submit(jail.select_ours, "FROM element").result().equals(rows)
+        for sql in (f"FROM read_csv('{house}/secret.csv')", "FROM rows", "SET threads = 4"):
+            with pytest.raises(RingfenceError):
+                pool.submit(jail.select_ours, sql).result()
+        stopped = pool.submit(jail.select_ours, endless)
+        with pytest.raises(TimeLimitError):
+            stopped.result()
+        # What is asked next, by whichever thread, is not the one that was stopped.
+        again = [pool.submit(jail.select_ours, "FROM element") for _ in range(4)]
+        assert all(one.result().equals(rows) for one in again)

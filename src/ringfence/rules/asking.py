@@ -6,6 +6,8 @@ pack. What complies is counted and not fetched.
 """
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -18,9 +20,12 @@ from ringfence.rules.pack import Pack
 from ringfence.rules.published import Laid, open_jail
 from ringfence.rules.written import Rule
 from ringfence.store.jail import Jail, Limits
-from ringfence.store.reading import QueryError, Reading, by_row, read_select
+from ringfence.store.reading import ByRow, QueryError, Reading, by_row, read_select
 
 RESULT_COLUMNS = ("subject", "verdict", "because")
+VERDICTS = pa.array(["breach", "comply", "unknown"])
+"""The verdicts; where there are many, each is told by its place among these."""
+BREACH, COMPLY, UNKNOWN = range(3)
 LEFT_OUT = "the rule said nothing of it"
 NO_VERDICT = "the rule came to no verdict"
 
@@ -71,158 +76,225 @@ def _of_pack(error: RingfenceError) -> RingfenceError:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Rules to be asked, each with the values of the names after a dollar sign."""
+    """Rules to be asked, each with the values of the names after a dollar sign.
+
+    So many are asked `at_once`; behind the wall, where one clock watches the process, only one.
+    """
 
     pack: str
     rules: tuple[Rule, ...]
     bound: tuple[Mapping[str, object], ...]
     keep_comply: bool
     limits: Limits
+    at_once: int = 1
 
 
 def ask_all(laid: Laid, questions: Questions) -> dict[str, pa.Table]:
     """Every rule's verdicts on the state, as `rule/<id>`: `at, verdict, because [, rests_on]`.
 
-    `at` is the number of the subject's row in `subjects/<table>`, which are its subjects in the
-    order of their keys: `id, operator`. Raises `PackError` where a rule does not run or its answer
-    is not whole, `TimeLimitError` where one takes too much.
+    `verdict` is a place in `VERDICTS`, and `at` the number of the subject's row in
+    `subjects/<table>`, which are its subjects in the order of their keys: `id, operator`. Raises
+    `PackError` where a rule does not run or its answer is not whole, `TimeLimitError` where one
+    takes too much.
     """
     if not questions.rules:
         return {}
     wanted = sorted({rule.subjects for rule in questions.rules})
-    answers = {}
-    with open_jail(laid, wanted, questions.limits) as jail:
-        subjects = {name: _Subjects(jail, name) for name in wanted}
+    with ExitStack() as stack:
+        jail = stack.enter_context(open_jail(laid, wanted, questions.limits))
+        pool = ThreadPoolExecutor(questions.at_once)
+        stack.callback(pool.shutdown, cancel_futures=True)
+        # First of all, so that no rule waits for subjects that nobody has begun to read.
+        subjects = {name: _Subjects(jail, name, pool) for name in wanted}
+        asked: dict[tuple[object, ...], Future[pa.Table]] = {}
+        answers = []
         for rule, bound in zip(questions.rules, questions.bound, strict=True):
-            answers[f"rule/{rule.id}"] = subjects[rule.subjects].ask(
-                questions.pack, rule, bound, keep_comply=questions.keep_comply
-            )
-        answers |= {f"subjects/{name}": one.rows for name, one in subjects.items()}
-    return answers
+            # Two rules that ask the same are asked once.
+            same = (statement(rule), rule.subjects, rule.verdicts, *sorted(bound.items()))
+            if same not in asked:
+                name = f"{questions.pack}/{rule.id}"
+                question = _Question(jail, rule, name, bound, subjects[rule.subjects])
+                asked[same] = pool.submit(question.answer, keep_comply=questions.keep_comply)
+            answers.append(asked[same])
+        found = {
+            f"rule/{rule.id}": answer.result()
+            for rule, answer in zip(questions.rules, answers, strict=True)
+        }
+        return found | {f"subjects/{name}": one.rows for name, one in subjects.items()}
 
 
 class _Subjects:
-    """The rows that a rule must judge, and the rules' answers on them."""
+    """The rows that rules must judge, read in the background."""
 
-    def __init__(self, jail: Jail, table: str) -> None:
+    def __init__(self, jail: Jail, table: str, pool: ThreadPoolExecutor) -> None:
+        self.table = table
+        self.size = int(jail.select_ours(f'SELECT count(*) FROM "{table}"').column(0)[0].as_py())
         self._jail = jail
-        self._table = table
-        self._answers: dict[tuple[object, ...], pa.Table] = {}
-        operator = {"operator": "id", "vendor": "NULL::VARCHAR"}.get(table, "operator")
-        found = jail.select_ours(f'SELECT id, {operator} AS operator, rowid FROM "{table}"')
-        in_order = found.column("rowid").to_numpy()
-        found = found.select(["id", "operator"])
+        self._pool = pool
+        self._read = pool.submit(self._in_order)
+        self._times: dict[tuple[object, ...], Future[np.ndarray | None]] = {}
+
+    @property
+    def rows(self) -> pa.Table:
+        """Their keys and operators, `id, operator`, in the order of the keys."""
+        return self._read.result()[0]
+
+    @property
+    def ids(self) -> pa.Array:
+        """Their keys, in order."""
+        return self.rows.column("id").combine_chunks()
+
+    @property
+    def place(self) -> np.ndarray:
+        """Where the row with each of the engine's numbers lies in that order."""
+        return self._read.result()[1]
+
+    def _in_order(self) -> tuple[pa.Table, np.ndarray]:
+        operator = {"operator": "id", "vendor": "NULL::VARCHAR"}.get(self.table, "operator")
+        found = self._jail.select_ours(
+            f'SELECT id, {operator} AS operator, rowid FROM "{self.table}"'
+        )
+        numbers = found.column("rowid").to_numpy()
+        found = found.select(["id", "operator"]).combine_chunks()
         if not _ascends(found.column("id")):
             order = pc.sort_indices(found.column("id")).to_numpy()
-            found, in_order = found.take(order), in_order[order]
+            found, numbers = found.take(order).combine_chunks(), numbers[order]
             if not _ascends(found.column("id")):
-                _complain_of_a_key_twice(table, found.column("id"))
-        self.rows = found.combine_chunks()
-        self._ids = self.rows.column("id").combine_chunks()
-        # Where the row with each of the engine's numbers lies among them.
-        self._place = np.empty(len(in_order), np.int64)
-        self._place[in_order] = np.arange(len(in_order))
+                _complain_of_a_key_twice(self.table, found.column("id"))
+        place = np.empty(self.size, np.int64)
+        place[numbers] = np.arange(self.size)
+        return found, place
 
-    def ask(
-        self, pack: str, rule: Rule, bound: Mapping[str, object], *, keep_comply: bool
-    ) -> pa.Table:
-        """The verdicts of a rule, by subject; two rules that ask the same are asked once."""
-        question = (statement(rule), rule.verdicts, tuple(sorted(bound.items())))
-        if question not in self._answers:
-            asked = _Question(self._jail, rule, f"{pack}/{rule.id}", bound)
-            try:
-                self._answers[question] = self._answer(asked, keep_comply=keep_comply)
-            except QueryError as error:
-                raise _of_pack(error) from error
-        return self._answers[question]
+    def times(self, by_number: ByRow, bound: Mapping[str, object]) -> "Future[np.ndarray | None]":
+        """How often a statement judges each, as `_times` tells; many ask it of the same rows."""
+        named = {name: value for name, value in bound.items() if f"${name}" in by_number.rows}
 
-    def _answer(self, asked: "_Question", *, keep_comply: bool) -> pa.Table:
-        names, complies = asked.columns()
-        few = len(self._ids) <= FEW
-        by_number = None if few else by_row(asked.sql, self._table, "verdict")
-        if by_number:
-            rows = asked.select(by_number.whole if keep_comply else by_number.kept, names)
-            judged = self._place[asked.subjects(by_number.rows).to_numpy()]
-            at = self._place[rows.column("subject").to_numpy()]
-        else:
-            chosen = "" if few or keep_comply else f"WHERE verdict IS DISTINCT FROM {complies}"
-            rows = asked.select(f"SELECT * FROM (\n{asked.sql}\n) {chosen}", names)
-            at = self._places(asked, rows.column("subject"))
-            whole = few or keep_comply
-            judged = at if whole else self._places(asked, asked.subjects(asked.sql))
-        rows = rows.set_column(0, "at", pa.array(at))
-        times = np.bincount(judged, minlength=len(self._ids))
-        if (times > 1).any():
-            asked.complain(f"judges {self._ids[int(times.argmax())].as_py()!r} twice")
-        if len(judged) < len(self._ids):
-            left_out = np.flatnonzero(times == 0)
-            more = pa.table({"at": left_out, "verdict": _same("unknown", len(left_out))})
-            more = more.append_column("because", _same(LEFT_OUT, len(left_out)))
-            rows = pa.concat_tables([rows, more], promote_options="default")
-        if not keep_comply:
-            rows = rows.filter(pc.not_equal(rows.column("verdict"), "comply"))
-        at = rows.column("at").to_numpy()
-        return rows if (at[:-1] < at[1:]).all() else rows.take(np.argsort(at))
+        def count() -> np.ndarray | None:
+            numbers = self._jail.select_ours(by_number.rows, named).column(0).to_numpy()
+            # Where each is judged once, their order is of no account.
+            if _times(numbers, self.size) is None:
+                return None
+            return _times(self.place[numbers], self.size)
 
-    def _places(self, asked: "_Question", subjects: pa.ChunkedArray) -> np.ndarray:
-        """Where each subject lies among those to be judged."""
-        if subjects.null_count:
-            asked.complain("judges a subject that is null")
-        found = pc.index_in(subjects, value_set=self._ids)
-        if found.null_count:
-            strange = min(subjects.filter(pc.is_null(found)).to_pylist())
-            asked.complain(f"judges {strange!r}, which is not in {self._table}")
-        places: np.ndarray = found.to_numpy().astype(np.int64)
-        return places
+        same = (by_number.rows, *sorted(named.items()))
+        if same not in self._times:
+            self._times[same] = self._pool.submit(count)
+        return self._times[same]
+
+
+def _times(judged: np.ndarray, size: int) -> np.ndarray | None:
+    """How often each of so many subjects is judged; None where each of them is, once."""
+    times = np.bincount(judged, minlength=size)
+    return None if (times == 1).all() else times
 
 
 class _Question:
-    """One rule's SELECT, with what its names stand for."""
+    """One rule's SELECT, with what its names stand for, and those it must judge."""
 
-    def __init__(self, jail: Jail, rule: Rule, name: str, bound: Mapping[str, object]) -> None:
-        self.sql = statement(rule)
+    def __init__(
+        self,
+        jail: Jail,
+        rule: Rule,
+        name: str,
+        bound: Mapping[str, object],
+        subjects: _Subjects,
+    ) -> None:
         self._jail = jail
-        self._verdicts = set(rule.verdicts)
+        self._rule = rule
+        self._sql = statement(rule)
         self._name = name
         self._bound = bound
+        self._subjects = subjects
+        self._is_of_few = subjects.size <= FEW
+        self._by_number = None if self._is_of_few else by_row(self._sql, subjects.table, "verdict")
+        if self._by_number:
+            self._times = subjects.times(self._by_number, bound)
 
-    def columns(self) -> tuple[tuple[str, ...], str]:
-        """The columns that the rule returns, and how it says that a subject complies."""
-        types = self._jail.columns_of(self.sql, self._bound, where=self._name)
-        names = tuple(types)
+    def answer(self, *, keep_comply: bool) -> pa.Table:
+        """The verdicts, by subject."""
+        try:
+            return self._answer(keep_comply=keep_comply)
+        except QueryError as error:
+            raise _of_pack(error) from error
+
+    def _answer(self, *, keep_comply: bool) -> pa.Table:
+        size = self._subjects.size
+        if self._by_number:
+            rows = self._judged(self._by_number.whole if keep_comply else self._by_number.kept)
+            at = self._subjects.place[rows.column("subject").to_numpy()]
+            times = self._times.result()
+        else:
+            chosen = self._sql if self._is_of_few or keep_comply else self._not_complying()
+            rows = self._judged(chosen)
+            at = judged = self._places(rows.column("subject"))
+            if chosen != self._sql:
+                whom = self._select(f"SELECT subject FROM (\n{self._sql}\n)")
+                judged = self._places(whom.column("subject"))
+            times = _times(judged, size)
+        rows = rows.set_column(0, "at", pa.array(at))
+        if times is not None:
+            if (times > 1).any():
+                self._complain(f"judges {self._subjects.ids[int(times.argmax())].as_py()!r} twice")
+            left_out = np.flatnonzero(times == 0)
+            because = pa.repeat(pa.scalar(LEFT_OUT, pa.string()), len(left_out))
+            unknown = np.full(len(left_out), UNKNOWN, np.int8)
+            more = pa.table({"at": left_out, "verdict": unknown, "because": because})
+            rows = pa.concat_tables([rows, more], promote_options="default")
+        if not keep_comply and self._is_of_few:
+            rows = rows.filter(pc.not_equal(rows.column("verdict"), COMPLY))
+        at = rows.column("at").to_numpy()
+        return rows if (at[:-1] < at[1:]).all() else rows.take(np.argsort(at, kind="stable"))
+
+    def _judged(self, sql: str) -> pa.Table:
+        """An answer to the rule, each verdict one that the rule may give, by its place."""
+        rows = self._select(sql)
+        names = tuple(rows.schema.names)
         if names not in (RESULT_COLUMNS, (*RESULT_COLUMNS, "rests_on")):
-            self.complain(f"returns {', '.join(names)}")
-        return names, "false" if types["verdict"] == "BOOLEAN" else "'comply'"
-
-    def select(self, sql: str, names: tuple[str, ...]) -> pa.Table:
-        """An answer to the rule, each verdict one that the rule may give, in words."""
-        text = ", ".join(f"{name}::VARCHAR AS {name}" for name in names[2:])
-        rows = self._select(f"SELECT subject, verdict, {text} FROM (\n{sql}\n)")
-        if not pa.types.is_integer(rows.schema.field("subject").type):
-            rows = rows.set_column(0, "subject", rows.column("subject").cast(pa.string()))
+            self._complain(f"returns {', '.join(names)}")
+        if not all(pa.types.is_string(rows.schema.field(name).type) for name in names[2:]):
+            text = ", ".join(f"{name}::VARCHAR AS {name}" for name in names[2:])
+            rows = self._select(f"SELECT subject, verdict, {text} FROM (\n{sql}\n)")
         verdict = rows.column("verdict")
         if pa.types.is_boolean(verdict.type):
-            verdict = pc.if_else(verdict, "breach", "comply")
+            places = pc.if_else(verdict, pa.scalar(BREACH, pa.int8()), pa.scalar(COMPLY, pa.int8()))
+            places = pc.fill_null(places, UNKNOWN)
+            given = {VERDICTS[place].as_py() for place in pc.unique(places).to_pylist()}
         else:
             verdict = verdict.cast(pa.string())
             if verdict.null_count:
                 absent, because = pc.is_null(verdict), rows.column("because")
                 because = pc.if_else(absent, pc.fill_null(because, NO_VERDICT), because)
                 rows = rows.set_column(2, "because", because)
-        verdict = pc.fill_null(verdict, "unknown")
-        given = set(pc.unique(verdict).to_pylist())
-        if strange := sorted(given - self._verdicts):
-            self.complain(f"gives the verdict {strange[0]!r}")
-        return rows.set_column(1, "verdict", verdict)
+            places = pc.index_in(pc.fill_null(verdict, "unknown"), value_set=VERDICTS)
+            places = places.cast(pa.int8())
+            given = set(pc.unique(pc.fill_null(verdict, "unknown")).to_pylist())
+        if strange := sorted(given - set(self._rule.verdicts)):
+            self._complain(f"gives the verdict {strange[0]!r}")
+        return rows.set_column(1, "verdict", places)
 
-    def subjects(self, sql: str) -> pa.ChunkedArray:
-        """Whom an answer judges."""
-        return self._select(f"SELECT subject FROM (\n{sql}\n)").column("subject")
+    def _not_complying(self) -> str:
+        """The rule's SELECT without what complies."""
+        types = self._jail.columns_of(self._sql, self._bound, where=self._name)
+        complies = "false" if types.get("verdict") == "BOOLEAN" else "'comply'"
+        return f"SELECT * FROM (\n{self._sql}\n) WHERE verdict IS DISTINCT FROM {complies}"
+
+    def _places(self, subjects: pa.ChunkedArray) -> np.ndarray:
+        """Where each subject lies among those to be judged."""
+        if not pa.types.is_string(subjects.type):
+            subjects = subjects.cast(pa.string())
+        if subjects.null_count:
+            self._complain("judges a subject that is null")
+        found = pc.index_in(subjects, value_set=self._subjects.ids)
+        if found.null_count:
+            strange = min(subjects.filter(pc.is_null(found)).to_pylist())
+            self._complain(f"judges {strange!r}, which is not in {self._subjects.table}")
+        places: np.ndarray = found.to_numpy().astype(np.int64)
+        return places
 
     def _select(self, sql: str) -> pa.Table:
         return self._jail.select_ours(sql, self._bound, where=self._name)
 
-    def complain(self, message: str) -> NoReturn:
+    def _complain(self, message: str) -> NoReturn:
         """Raise the fault of the pack that its answer shows."""
         raise PackError(
             message,
@@ -236,10 +308,6 @@ def _complain_of_a_key_twice(table: str, ids: pa.ChunkedArray) -> NoReturn:
     twice = pc.filter(keys[1:], pc.equal(keys[:-1], keys[1:]))
     key = twice[0].as_py() if len(twice) else None
     raise InputError(f"table {table} has two rows with the key {key!r}", where=table)
-
-
-def _same(text: str, size: int) -> pa.Array:
-    return pa.repeat(pa.scalar(text, pa.string()), size)
 
 
 def _ascends(ids: pa.ChunkedArray) -> bool:

@@ -23,12 +23,12 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ringfence.network.model import FINDING, TABLES
+from ringfence.network.model import FINDING
 from ringfence.provenance.step import Answer, step
 from ringfence.rules.asking import Questions, ask_all, read_rule
 from ringfence.rules.findings import Found, findings, plain
 from ringfence.rules.pack import Pack, list_packs, load_pack, read_pack
-from ringfence.rules.published import READS, lay_out
+from ringfence.rules.published import READS, answerable, lay_out, whole
 from ringfence.rules.written import Rule, Standing
 from ringfence.store.duck import Tables
 from ringfence.store.jail import Limits, walled
@@ -105,19 +105,21 @@ def evaluate(tables: Tables, pack: Pack, parameters: EvaluateParameters) -> dict
     Raises `PackError` where a rule does not run or does not answer as it must, `TimeLimitError`
     where one takes too much.
     """
+    pack = answerable(pack, tables)
     asked = [pack.rule(name) for name in parameters.rules] or list(pack.rules)
     standings = {rule.id: rule.on(parameters.as_of) for rule in asked}
     in_force = [rule for rule in asked if standings[rule.id].effect]
     readings = {rule.id: read_rule(pack, rule) for rule in in_force}
     values = pack.values(parameters.values) | {"as_of": parameters.as_of}
-    whole = Tables({n: tables.member(n) if n in tables else TABLES[n].empty() for n in READS})
-    laid = lay_out(whole, pack, parameters.as_of, [*readings.values()])
+    full = whole(tables)
+    laid = lay_out(full, pack, parameters.as_of, [*readings.values()])
     questions = Questions(
         pack.id,
         tuple(in_force),
         tuple({n: {**values, **r.values}[n] for n in readings[r.id].parameters} for r in in_force),
         parameters.keep_comply,
         parameters.limits,
+        at_once=parameters.limits.threads if pack.built_in else 1,
     )
     if pack.built_in:
         answers = ask_all(laid, questions)
@@ -134,7 +136,7 @@ def evaluate(tables: Tables, pack: Pack, parameters: EvaluateParameters) -> dict
         )
         for r in in_force
     ]
-    parts = findings(found, whole, laid.makers)
+    parts = findings(found, full, laid.makers)
     by_operator = {
         name: _by_operator(rows) for name, rows in answers.items() if "subjects/" in name
     }

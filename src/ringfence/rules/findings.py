@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ringfence.network.model import FINDING
+from ringfence.rules.asking import BREACH, COMPLY, VERDICTS
 from ringfence.rules.proofs import proofs
 from ringfence.rules.written import Effect, Rule, Standing
 from ringfence.store.duck import Tables
@@ -89,7 +90,7 @@ def findings(found: Sequence[Found], tables: Tables, makers: pa.Table) -> list[p
         met = subjects.filter(pa.array(is_met)).combine_chunks()
         place_of = np.cumsum(is_met, dtype=np.int32) - 1
         ids = met.column("id").combine_chunks()
-        origins = proofs(tables, table, ids, makers)
+        origins = proofs(tables, table, ids, makers, {found[i].is_of_makers for i in own})
         operator = met.column("operator").combine_chunks().dictionary_encode()
         by_operator = pc.fill_null(operator.indices, -1).to_numpy()
         names = pa.concat_arrays([operator.dictionary, pa.nulls(1, pa.string())])
@@ -98,7 +99,7 @@ def findings(found: Sequence[Found], tables: Tables, makers: pa.Table) -> list[p
             mine = place_of[rows.column("at").to_numpy()]
             places[i]["subject"] = texts["subject"].places(ids, mine)
             places[i]["operator"] = texts["operator"].places(names, by_operator[mine] % len(names))
-            rests_on = origins["rests_on_maker" if found[i].is_of_makers else "rests_on"]
+            rests_on = origins[found[i].is_of_makers]
             if "rests_on" in rows.schema.names:
                 rests_on = pc.coalesce(rows.column("rests_on"), rests_on.take(pa.array(mine)))
                 mine = np.arange(rows.num_rows, dtype=np.int32)
@@ -146,23 +147,25 @@ class _Texts:
 def _of_one(one: Found, places: Mapping[str, pa.Array], held: Mapping[str, pa.Array]) -> pa.Table:
     standing, rows = one.standing, one.rows
     size = rows.num_rows
-    raw = rows.column("verdict")
+    state = rows.column("verdict").to_numpy()
     because = rows.column("because")
     effect = cast("Effect", standing.effect)
     if effect == "where possible":
         lawful_only = f"lawful only if the operator was given the later date, {standing.due_on}: "
         said = pc.binary_join_element_wise(lawful_only, pc.fill_null(because, ""), "")
-        because = pc.if_else(pc.equal(raw, "breach"), said, because)
-    due_on, later = pa.nulls(size, pa.date32()), pa.nulls(size, pa.string())
+        because = pc.if_else(pa.array(state == BREACH), said, because)
     if standing.due_on is not None and standing.effect_when_due is not None:
-        ahead = pc.not_equal(raw, "comply")
-        due_on = pc.if_else(ahead, pa.scalar(standing.due_on, pa.date32()), due_on)
-        later = pc.if_else(ahead, _means(raw, standing.effect_when_due), later)
+        is_kept = state == COMPLY
+        days = np.full(size, standing.due_on, "datetime64[D]")
+        due_on = pa.array(days, pa.date32(), mask=is_kept)
+        later = _means(state, standing.effect_when_due, mask=is_kept)
+    else:
+        due_on, later = pa.nulls(size, pa.date32()), _means(state, effect, mask=np.ones(size, bool))
     columns = {
         name: pa.DictionaryArray.from_arrays(place, held[name]) for name, place in places.items()
     }
     columns |= {
-        "verdict": _means(raw, effect),
+        "verdict": _means(state, effect),
         "because": because,
         "due_on": due_on,
         "verdict_when_due": later,
@@ -170,11 +173,12 @@ def _of_one(one: Found, places: Mapping[str, pa.Array], held: Mapping[str, pa.Ar
     return pa.table({name: columns[name] for name in FINDING.names})
 
 
-def _means(raw: pa.ChunkedArray, effect: Effect) -> pa.ChunkedArray:
-    found = raw
-    for state, verdict in MEANS[effect].items():
-        found = pc.if_else(pc.equal(raw, state), verdict, found)
-    return found
+def _means(
+    state: np.ndarray, effect: Effect, *, mask: np.ndarray | None = None
+) -> pa.DictionaryArray:
+    words = VERDICTS.to_pylist()
+    meant = np.array([words.index(MEANS[effect].get(word, word)) for word in words], np.int8)
+    return pa.DictionaryArray.from_arrays(pa.array(meant[state], mask=mask), VERDICTS)
 
 
 def plain(found: pa.Table) -> pa.RecordBatchReader:

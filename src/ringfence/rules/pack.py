@@ -81,16 +81,21 @@ class Pack:
 
         What the instrument does not name is `review`: that it is outside is not for us to say.
         """
-        by_kind = {k: f.scope for f in self.functions for k in f.kinds}
-        by_domain = {d: f.scope for f in self.functions for d in f.domains}
+        entries = self.entries()
+        scopes = [entry.scope if entry else "review" for entry in entries.values()]
+        return pa.table({"kind": pa.array([*entries], pa.string()), "scope": pa.array(scopes)})
+
+    def entries(self) -> dict[str, FunctionScope | None]:
+        """Every kind of the catalogue with the entry that speaks of it: of it, or of its domain."""
+        by_kind = {k: f for f in self.functions for k in f.kinds}
+        by_domain = {d: f for f in self.functions for d in f.domains}
         known = catalogue()
         kinds = known.column("kind").to_pylist()
         domains = known.column("domain").to_pylist()
-        scopes = [
-            by_kind.get(kind) or by_domain.get(domain, "review")
+        return {
+            kind: by_kind.get(kind) or by_domain.get(domain)
             for kind, domain in zip(kinds, domains, strict=True)
-        ]
-        return pa.table({"kind": pa.array(kinds, pa.string()), "scope": pa.array(scopes)})
+        }
 
     def rule(self, name: str) -> Rule:
         """The rule of that id, with or without the pack's name before it."""
@@ -206,8 +211,8 @@ class _Reader:
         rules, cases = self._rules()
         if manifest is not None and manifest.id != self._name:
             self._fault("pack.toml: id", f"is {manifest.id!r}, but the folder is {self._name!r}")
-        if not rules and not self._wrong:
-            self._fault("rules", "has no rules")
+        if not rules and not self._wrong and not (manifest and manifest.not_encoded):
+            self._fault("rules", "has no rules, and says of no requirement why it is not encoded")
         if manifest is not None:
             self._match(manifest, rules)
         if self._wrong or manifest is None:

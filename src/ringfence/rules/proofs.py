@@ -4,57 +4,107 @@ Worked out once for all subjects that any rule found something of, and only for 
 elements that comply, nobody needs the origins.
 """
 
-from pathlib import Path  # noqa: TC003
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ringfence.store.duck import Tables, connect
+from ringfence.store.duck import Tables
 
-_FUNCTIONS = """
-  WITH own AS (SELECT element, origin FROM function SEMI JOIN wanted ON subject = element),
-  counted AS (
-    SELECT element, min(origin) AS first, max(origin) AS last, count(origin) AS lines
-    FROM own GROUP BY element),
-  -- More than two are rare, and only they are worth a list.
-  many AS (
-    SELECT element, array_to_string(list_sort(list_distinct(list(origin))), chr(10)) AS origin
-    FROM own WHERE element IN (SELECT element FROM counted WHERE lines > 2) GROUP BY element)
-  SELECT element,
-    CASE WHEN lines > 2 THEN m.origin WHEN first = last THEN first
-         ELSE first || chr(10) || last END AS origin
-  FROM counted LEFT JOIN many m USING (element)"""
+_NAMES_A_VENDOR = {"element": "vendor", "contract": "vendor", "vendor": "id"}
+"""The tables whose rows name a vendor, and where."""
 
 
 def proofs(
-    tables: Tables, table: str, subjects: pa.Array, listing: pa.Table
-) -> dict[str, pa.Array]:
-    """The rows that each of `subjects` rests on, in their order, one a line.
+    tables: Tables, table: str, subjects: pa.Array, listing: pa.Table, of_maker: Iterable[bool]
+) -> dict[bool, pa.Array]:
+    """The rows that each of `subjects`, keys of `table`, rests on, one a line.
 
-    `rests_on` are those of the subject itself; `rests_on_maker` those and the ones that say who its
-    maker is and is held by, as `listing` has them.
+    Those of the subject itself, or, `of_maker`, those and the ones that say who its maker is and
+    is held by, as `listing` has them.
     """
-    seen: dict[str, pa.Table | Path] = {"e": tables.member(table), "listing": listing}
-    seen["wanted"] = pa.table({"subject": subjects, "place": np.arange(len(subjects))})
-    joins, own = "", "e.origin"
-    if table == "element":
-        seen |= {name: tables.member(name) for name in ("function", "product")}
-        joins = f"""
-            LEFT JOIN ({_FUNCTIONS}) f ON f.element = e.id
-            LEFT JOIN product p ON p.id = e.product
-            LEFT JOIN listing v ON v.vendor = p.vendor AND p.vendor IS DISTINCT FROM e.vendor
-            LEFT JOIN listing o ON o.vendor = p.original_maker"""
-        own = "e.origin, CASE WHEN f.origin <> coalesce(e.origin, '') THEN f.origin END"
-    maker = own
-    if table in ("element", "contract", "vendor"):
-        joins += f" LEFT JOIN listing l ON l.vendor = {'e.id' if table == 'vendor' else 'e.vendor'}"
-        maker += ", l.rests_on"
-    if table == "element":
-        maker += ", p.origin, v.rests_on, o.rests_on"
-    with connect(seen) as duck:
-        found = duck.query(f"""
-            SELECT place, nullif(concat_ws(chr(10), {own}), '') AS rests_on,
-              nullif(concat_ws(chr(10), {maker}), '') AS rests_on_maker
-            FROM wanted JOIN e ON e.id = subject {joins}""")
-    found = found.take(np.argsort(found.column("place").to_numpy())).combine_chunks()
-    return {name: found.column(name).combine_chunks() for name in ("rests_on", "rests_on_maker")}
+    with ThreadPoolExecutor(1) as pool:
+        of_functions = pool.submit(_of_functions, tables, subjects) if table == "element" else None
+        names = {"id", "origin", _NAMES_A_VENDOR.get(table, "id")}
+        if table == "element":
+            names.add("product")
+        row = tables.columns(table, *sorted(names))
+        row = _rows(row, _places(subjects, row["id"]))
+        makers = _of_makers(tables, table, row, listing) if True in of_maker else []
+    own = [row["origin"]]
+    if of_functions:
+        is_new = pc.not_equal(of_functions.result(), pc.fill_null(row["origin"], ""))
+        own.append(pc.if_else(is_new, of_functions.result(), None))
+    return {one: _lines([*own, *makers] if one else own) for one in of_maker}
+
+
+def _lines(parts: list[pa.Array]) -> pa.Array:
+    """The parts that are there, one a line; null where there is none."""
+    is_there = pc.is_valid(parts[0])
+    for part in parts[1:]:
+        is_there = pc.or_(is_there, pc.is_valid(part))
+    # Joining would leave a row out in which all parts are null.
+    first = pc.if_else(is_there, parts[0], "")
+    lines = pc.binary_join_element_wise(first, *parts[1:], "\n", null_handling="skip")
+    return pc.if_else(pc.equal(lines, ""), None, lines)
+
+
+def _of_makers(
+    tables: Tables, table: str, row: dict[str, pa.Array], listing: pa.Table
+) -> list[pa.Array]:
+    if table not in _NAMES_A_VENDOR:
+        return []
+    listed = _rows(listing.select(["vendor", "rests_on"]))
+
+    def of(vendors: pa.Array) -> pa.Array:
+        return listed["rests_on"].take(_places(vendors, listed["vendor"]))
+
+    vendor = row[_NAMES_A_VENDOR[table]]
+    if table != "element":
+        return [of(vendor)]
+    product = tables.columns("product", "id", "vendor", "original_maker", "origin")
+    of_vendor, of_first = (of(_rows(product)[name]) for name in ("vendor", "original_maker"))
+    product = product.append_column("of_vendor", of_vendor).append_column("of_first", of_first)
+    made = _rows(product, _places(row["product"], product["id"]))
+    is_said = pc.fill_null(pc.equal(made["vendor"], vendor), False)
+    return [
+        of(vendor),
+        made["origin"],
+        pc.if_else(is_said, None, made["of_vendor"]),
+        made["of_first"],
+    ]
+
+
+def _of_functions(tables: Tables, elements: pa.Array) -> pa.Array:
+    """Where the functions of each element were read: each place once, in the alphabet's order."""
+    function = tables.columns("function", "element", "origin")
+    place = _places(function["element"], elements)
+    lines = pa.table({"place": place, "origin": function["origin"]}).drop_null()
+    places = lines["place"].to_numpy()
+    is_alone = np.bincount(places, minlength=len(elements))[places] == 1
+    # Most elements do one thing: only the lines of the others need to be sorted and joined.
+    alone = _rows(lines.filter(pa.array(is_alone)))
+    several = lines.filter(pa.array(~is_alone)).group_by(["place", "origin"]).aggregate([])
+    several = _rows(several.sort_by([("place", "ascending"), ("origin", "ascending")]))
+    joined_places, begins = np.unique(several["place"].to_numpy(), return_index=True)
+    offsets = pa.array([*begins, len(several["place"])], pa.int32())
+    joined = pc.binary_join(pa.ListArray.from_arrays(offsets, several["origin"]), "\n")
+    at = np.full(len(elements), -1)
+    at[alone["place"].to_numpy()] = np.arange(len(alone["place"]))
+    at[joined_places] = len(alone["place"]) + np.arange(len(joined_places))
+    return pa.concat_arrays([alone["origin"], joined]).take(pa.array(at, mask=at < 0))
+
+
+def _rows(table: pa.Table, chosen: pa.Array | None = None) -> dict[str, pa.Array]:
+    """The columns of the chosen rows; where there is none, a row of nulls."""
+    taken = table if chosen is None else table.take(chosen)
+    return {name: taken[name].combine_chunks() for name in taken.schema.names}
+
+
+def _places(
+    keys: pa.Array | pa.ChunkedArray, among: pa.Array | pa.ChunkedArray
+) -> pa.Array | pa.ChunkedArray:
+    """Where each of `keys` lies among others; null where it does not, or is null."""
+    return pc.index_in(keys, value_set=among, skip_nulls=True)

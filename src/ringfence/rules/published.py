@@ -4,47 +4,100 @@ Made by our own SQL before the jail closes. A rule reads the network's tables un
 and columns, and besides them
 
 ``element``
-    one row an element in service on the day. To its own columns are added the `region` and
-    `is_sensitive` of its site, the `network_purpose` of its operator, `sanctions_affected` of its
-    product, its `maker` by name, and what the instrument says of the maker (below). `functions` is
-    the number of the set of functions it performs.
+    one row an element in service on the day. To its own columns are added the `region`, `country`
+    and `is_sensitive` of its site, and the site's kind as `site_kind`, the `network_purpose` of its
+    operator, `sanctions_affected` of its product, its `maker` by name, and what the instrument says
+    of the maker (below). `functions` is the number of the set of functions it performs.
 ``performs``
-    the functions of each such set, one row each: `functions, kind, domain, generation, scope`.
-    `scope` is the instrument's: `in`, `out` or `review`; null where the function is not stated
-    or is in no catalogue. Many elements do the same, so there are few sets: judge a set once, then
+    the functions of each such set, one row each: `functions, kind, domain, generation, plane,
+    scope`. `scope` is the instrument's: `in`, `out` or `review`; null where the function is not
+    stated or is in no catalogue. Many elements do the same, so there are few sets: judge a set once, then
     join the elements to it.
 ``placement``
     the two joined: one row an element and function, `kind` being the function's.
 ``designated``
     the vendors named under the instrument on the day.
+``control``
+    who controls each vendor, itself included (`network.ownership`).
+``approved``
+    what was answered about an element under the instrument, one row an element and kind of
+    approval: `element, kind, is_granted, because`. `is_granted` is false where it was refused or
+    has run out, null while it is pending. An answer about a maker is about all it controls.
+``reach``, ``exposed``
+    what the exposure room works out (see `REACH`, `EXPOSED`). A rule that reads them says so in
+    `needs`, and is unknown on every subject until they are handed in with the network's tables.
 
 `made_by` is the maker in words, with why it is listed or may be: a text for `because`.
 ``is_listed`` is true where the maker, the product's maker or the original maker is, or is
 controlled by, a designated vendor; null where no maker is stated or nobody can say who controls
-it. `listed_because` says why in words, `listed_vendors` by whom, and `has_mitigation_strategy` is
-of those vendors together. `vendor` and `contract` have the same columns.
+it. Where the instrument names no vendors but criteria, a maker is not listed only if an assessment
+cleared it or one who controls it, and listed if one found against it. `listed_because` says why in
+words, `listed_vendors` by whom, `has_mitigation_strategy` is of those vendors together, and
+`listed_only_for` are the uses it is named for where it is not named for all. `maker_group` is who
+controls the maker in the end, null where that is not stated. `vendor` and `contract` have the same
+columns but the last.
 
 Decimal columns are exact, so that a sum does not hang on the order of its rows.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 import pyarrow as pa
 
 from ringfence.network.functions import catalogue, resolve_kind
-from ringfence.network.model import NETWORK_TABLES, TABLES
+from ringfence.network.model import ELEMENT, NETWORK_TABLES
 from ringfence.network.ownership import control
-from ringfence.network.vendors import normalise
+from ringfence.rules.makers import cleared, designated, listing, namings
 from ringfence.rules.pack import Pack
-from ringfence.rules.written import Fact
+from ringfence.rules.written import Rule
 from ringfence.store.duck import Tables, connect
 from ringfence.store.jail import Jail, Limits
 from ringfence.store.reading import Reading
-from ringfence.store.tables import Type
+from ringfence.store.tables import Column, Table, Type
 
-READS = tuple(table.name for table in NETWORK_TABLES)
+_ANSWER = ("can", "cannot", "not known")
+
+REACH = Table(
+    "reach",
+    "an element that can, or may, send a packet to something that listens and takes it",
+    ("source_element", "target_endpoint"),
+    (
+        Column("source_element", Type.TEXT, "Who sends", required=True, refers_to="element"),
+        Column("target_endpoint", Type.TEXT, "What listens", required=True,
+               refers_to="endpoint"),
+        Column("target_element", Type.TEXT, "The element it listens on", required=True,
+               refers_to="element"),
+        Column("answer", Type.TEXT, "Whether it can", required=True, one_of=_ANSWER),
+        Column("origin", Type.TEXT, "What that rests on"),
+    ),
+)  # fmt: skip
+"""Of two elements in `EXPOSED` it has every pair that can or may; what is not there cannot."""
+
+EXPOSED = Table(
+    "exposed",
+    "an element whose links to others were worked out, and whether it can be reached from outside",
+    ("element",),
+    (
+        Column("element", Type.TEXT, "The element", required=True, refers_to="element"),
+        Column("answer", Type.TEXT,
+               "Whether a user's device or another network can send it a packet it takes",
+               required=True, one_of=_ANSWER),
+        Column("origin", Type.TEXT, "What that rests on"),
+    ),
+)  # fmt: skip
+"""One row for each element that was looked at: of one that is not there, nothing is known."""
+
+WORKED_OUT = (REACH, EXPOSED)
+"""What rules read besides the network's tables. They are handed in among the tables given to
+`evaluate`; one that is absent, or `exposed` without a row, was not worked out."""
+
+HOW_TO_WORK_OUT = "ringfence exposure"
+"""The command that does."""
+
+_NETWORK = tuple(table.name for table in NETWORK_TABLES)
+READS = _NETWORK
 """The tables of a snapshot that rules may read, directly or through those made of them."""
 
 MACROS = {
@@ -76,50 +129,38 @@ MACROS = {
 }
 """What a rule may use besides the engine's own functions: the name, then what it is."""
 
-_LISTS = frozenset({"designated", "treated as high risk", "assumed"})
-"""A naming of these standings counts; one that is only proposed, or revoked, does not."""
+
+def whole(tables: Tables) -> Tables:
+    """All that rules may read: what is absent counts as empty."""
+    known = {t.name: t for t in (*NETWORK_TABLES, *WORKED_OUT)}
+    return Tables({n: tables.member(n) if n in tables else known[n].empty() for n in sorted(known)})
+
+
+def answerable(pack: Pack, tables: Tables) -> Pack:
+    """The pack with each rule that needs what was not worked out asked to say that instead."""
+    ready = {t.name for t in WORKED_OUT if t.name in tables}
+    if EXPOSED.name not in ready or not tables.rows(EXPOSED.name):
+        ready = set()
+    if all(ready.issuperset(rule.needs) for rule in pack.rules):
+        return pack
+    rules = (
+        rule if ready.issuperset(rule.needs) else _not_worked_out(rule, ready)
+        for rule in pack.rules
+    )
+    return replace(pack, rules=tuple(rules))
+
+
+def _not_worked_out(rule: Rule, ready: set[str]) -> Rule:
+    missing = " and ".join(sorted(set(rule.needs) - ready))
+    says = f"{missing} not worked out for this network; run: {HOW_TO_WORK_OUT}"
+    select = (
+        f"SELECT id AS subject, NULL::BOOLEAN AS verdict, '{says}' AS because "
+        f'FROM "{rule.subjects}"'
+    )
+    return rule.model_copy(update={"select": select, "values": {}})
+
 
 _OF_ELEMENTS = ("element", "placement")
-
-_LISTING = pa.schema(
-    [
-        ("vendor", pa.string()),
-        ("maker", pa.string()),
-        ("made_by", pa.string()),
-        ("is_listed", pa.bool_()),
-        ("listed_because", pa.string()),
-        ("listed_vendors", pa.list_(pa.string())),
-        ("rests_on", pa.string()),
-        ("has_mitigation_strategy", pa.bool_()),
-    ]
-)
-_DESIGNATED = pa.schema(
-    [
-        ("vendor", pa.string()),
-        ("vendor_name", pa.string()),
-        ("status", pa.string()),
-        ("valid_from", pa.date32()),
-        ("has_mitigation_strategy", pa.bool_()),
-        ("source", pa.string()),
-    ]
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """One vendor named under the instrument on the day."""
-
-    vendor: str
-    status: str
-    valid_from: date | None
-    has_mitigation_strategy: bool | None
-    source: str
-
-    @property
-    def words(self) -> str:
-        """The naming as a reason tells it: `designated from 2022-10-13`."""
-        since = f" from {self.valid_from.isoformat()}" if self.valid_from else ""
-        return f"{self.status}{since}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +171,30 @@ class Laid:
     """
 
     tables: Tables
+    instrument: str
     as_of: date
     readings: tuple[Reading, ...]
     makers: pa.Table
     designated: pa.Table
     codes: pa.Table
+    control: pa.Table
 
 
 def lay_out(tables: Tables, pack: Pack, as_of: date, readings: Sequence[Reading]) -> Laid:
-    """Prepare what `open_jail` takes; `tables` must hold all that `READS` names."""
+    """Prepare what `open_jail` takes; `tables` must hold all that `whole` gives."""
     named = namings(tables, pack, as_of)
-    codes = (
-        _codes(tables, pack) if _Wanted(readings, frozenset()).functions else _CODE.empty_table()
-    )
+    wanted = _Wanted(readings, frozenset())
+    chains = control(tables["vendor"], tables["ownership"])
+    fit = None if pack.manifest.names == "vendors" else cleared(tables, pack, as_of)
     return Laid(
-        tables, as_of, tuple(readings), listing(tables, named), _designated(tables, named), codes
+        tables,
+        pack.id,
+        as_of,
+        tuple(readings),
+        listing(tables, named, fit=fit, chains=chains),
+        designated(tables, named),
+        _codes(tables, pack) if wanted.functions else _CODE.empty_table(),
+        chains,
     )
 
 
@@ -152,6 +202,8 @@ def open_jail(laid: Laid, subjects: Iterable[str], limits: Limits) -> Jail:
     """A jail in which it lies, with the tables of `subjects` for certain."""
     wanted = _Wanted(laid.readings, frozenset(subjects))
     made = {"listing": laid.makers, "designated": laid.designated, "code": laid.codes}
+    if wanted.tables & {"control", "approved"}:
+        made["control"] = laid.control
     used = sorted({name for r in laid.readings for name in r.functions} & MACROS.keys())
     return Jail(
         Tables({}),
@@ -159,7 +211,7 @@ def open_jail(laid: Laid, subjects: Iterable[str], limits: Limits) -> Jail:
         sources=laid.tables.only(*wanted.sources()).and_these(made),
         prepare=[
             *(f"CREATE MACRO {name}{MACROS[name]}" for name in used),
-            *_statements(wanted, laid.as_of),
+            *_statements(wanted, laid),
         ],
     )
 
@@ -182,14 +234,16 @@ class _Wanted:
             more |= {"element", "site", "operator", "product"}
         if self.functions:
             more.add("function")
-        return sorted((self.tables | more) & set(READS))
+        if "approved" in self.tables:
+            more |= {"approval", "element", "site", "product"}
+        return sorted((self.tables | more) & {*_NETWORK, *(t.name for t in WORKED_OUT)})
 
     def has(self, column: str) -> bool:
         """Whether this column of `element` may be meant."""
         return any(r.may_mean(table, column) for r in self._readings for table in _OF_ELEMENTS)
 
 
-def _statements(wanted: _Wanted, as_of: date) -> Iterator[str]:
+def _statements(wanted: _Wanted, laid: Laid) -> Iterator[str]:
     """What makes the published tables of the sources."""
     if wanted.functions:
         yield from _FUNCTION_SETS
@@ -198,16 +252,21 @@ def _statements(wanted: _Wanted, as_of: date) -> Iterator[str]:
         # The engine takes the dates for a sharp filter and would turn the joins about, which costs
         # half as much again and loses the order of the rows.
         yield "SET disabled_optimizers = 'build_side_probe_side,join_order'"
-        yield _elements(wanted, as_of)
+        yield _elements(wanted, laid.as_of)
         yield "RESET disabled_optimizers"
     if "placement" in wanted.tables:
         own = [f'e."{name}"' for name in _columns(wanted) if name not in {"id", "kind"}]
         yield f"""CREATE VIEW placement AS
-                  SELECT e.id AS element, {", ".join(own)}, p.kind, p.domain, p.generation, p.scope
+                  SELECT e.id AS element, {", ".join(own)}, p.kind, p.domain, p.generation,
+                    p.plane, p.scope
                   FROM element e JOIN performs p ON p.functions = e.functions"""
     if "designated" in wanted.tables:
         yield "CREATE TABLE designated AS FROM source.designated"
-    for table in NETWORK_TABLES:
+    if "control" in wanted.tables:
+        yield "CREATE TABLE control AS FROM source.control"
+    if "approved" in wanted.tables:
+        yield _approved(laid.instrument, laid.as_of)
+    for table in (*NETWORK_TABLES, *WORKED_OUT):
         if table.name in wanted.tables and table.name != "element":
             columns = [
                 f't."{c.name}"'
@@ -226,7 +285,7 @@ _ADDED = {
         f"""coalesce(l.maker, {named}) AS maker,
           coalesce(l.made_by, {named} || ' (not found among the vendors)',
                    'a maker that is not stated') AS made_by,
-          l.is_listed, l.listed_vendors, l.has_mitigation_strategy,
+          l.is_listed, l.listed_vendors, l.has_mitigation_strategy, l.listed_only_for,
           CASE WHEN l.vendor IS NULL AND {named} IS NOT NULL THEN 'not found among the vendors'
                ELSE l.listed_because END AS listed_because""",
         f"LEFT JOIN source.listing l ON l.vendor = {key}",
@@ -253,7 +312,9 @@ WITH said AS (
       || CASE WHEN o.vendor IS NULL THEN 'not found among the vendors' ELSE o.listed_because END
       AS original_because,
     v.listed_vendors AS vendor_vendors, o.listed_vendors AS original_vendors,
-    v.has_mitigation_strategy AS vendor_mitigated, o.has_mitigation_strategy AS original_mitigated
+    v.has_mitigation_strategy AS vendor_mitigated, o.has_mitigation_strategy AS original_mitigated,
+    v.listed_only_for AS vendor_only_for, o.listed_only_for AS original_only_for,
+    v.maker_group AS vendor_group, o.maker_group AS original_group
   FROM source.product p
   LEFT JOIN source.listing v ON v.vendor = p.vendor
   LEFT JOIN source.listing o ON o.vendor = p.original_maker
@@ -268,11 +329,90 @@ SELECT id, sanctions_affected, has_vendor OR has_original AS has_maker,
   maker || CASE WHEN listed_because IS NULL THEN '' ELSE ' (' || listed_because || ')' END
     AS made_by,
   list_sort(list_distinct(list_concat(vendor_vendors, original_vendors))) AS listed_vendors,
-  CASE WHEN vendor_listed AND original_listed THEN vendor_mitigated AND original_mitigated
+  CASE WHEN vendor_listed AND NOT vendor_mitigated
+            OR original_listed AND NOT original_mitigated THEN false
+       WHEN has_vendor AND vendor_listed IS NULL OR has_original AND original_listed IS NULL
+       THEN NULL
+       WHEN vendor_listed AND original_listed THEN vendor_mitigated AND original_mitigated
        WHEN vendor_listed THEN vendor_mitigated WHEN original_listed THEN original_mitigated END
-    AS has_mitigation_strategy
+    AS has_mitigation_strategy,
+  CASE WHEN vendor_listed AND original_listed
+            AND (vendor_only_for IS NULL OR original_only_for IS NULL) THEN NULL
+       WHEN vendor_listed THEN vendor_only_for WHEN original_listed THEN original_only_for END
+    AS listed_only_for,
+  CASE WHEN has_vendor THEN vendor_group ELSE original_group END AS maker_group
 FROM said
 """
+
+_KINDS_OF_MATTER = ("element", "product", "vendor", "operator")
+
+
+def _approved(instrument: str, as_of: date) -> str:
+    """The statement that makes `approved`: what an answer names must all fit the element."""
+    joins = {
+        "element": "e.id = a.element",
+        "product": "e.product = a.product",
+        "vendor": "c.holder = a.vendor",
+        "operator": "e.operator = a.operator",
+    }
+    parts = []
+    for place, by in enumerate(_KINDS_OF_MATTER):
+        before = [f"a.{name} IS NULL" for name in _KINDS_OF_MATTER[:place]]
+        fits = [f"(a.{name} IS NULL OR {joins[name]})" for name in _KINDS_OF_MATTER[place + 1 :]]
+        parts.append(
+            "SELECT e.id AS of_element, a.kind, a.outcome, a.is_over, a.answer "
+            f"FROM live a JOIN made e ON {joins[by]} "
+            if by != "vendor"
+            else "SELECT e.id, a.kind, a.outcome, a.is_over, a.answer "
+            f"FROM live a JOIN source.control c ON {joins[by]} JOIN made e ON e.vendor = c.vendor "
+        )
+        chain = "" if by == "vendor" else "LEFT JOIN source.control c ON c.vendor = e.vendor "
+        parts[-1] += chain + "WHERE " + " AND ".join([f"a.{by} IS NOT NULL", *before, *fits])
+    day = f"DATE '{as_of.isoformat()}'"
+    return f"""
+        CREATE TABLE approved AS
+        WITH live AS (
+          SELECT *, coalesce(valid_to < {day}, false) AS is_over,
+            kind || ' ' || coalesce(outcome, 'of no stated outcome')
+              || coalesce(' on ' || granted_on, '')
+              || CASE WHEN valid_to < {day} THEN ', run out on ' || valid_to
+                      ELSE coalesce(' until ' || valid_to, '') END AS answer
+          FROM source.approval
+          WHERE instrument = '{instrument}' AND (granted_on IS NULL OR granted_on <= {day})
+        ),
+        made AS (
+          SELECT e.id, coalesce(e.vendor, p.vendor) AS vendor, e.product,
+            coalesce(e.operator, s.operator) AS operator
+          FROM source.element e
+          LEFT JOIN source.site s ON s.id = e.site
+          LEFT JOIN source.product p ON p.id = e.product
+        ),
+        meant AS ({" UNION ALL ".join(parts)}),
+        -- What is not stated of an element may be what a refusal is about.
+        against AS (
+          SELECT kind, bool_or(operator IS NOT NULL) AS by_operator,
+            bool_or(vendor IS NOT NULL) AS by_vendor, bool_or(product IS NOT NULL) AS by_product
+          FROM live WHERE outcome IS NULL OR outcome = 'refused' GROUP BY kind
+        ),
+        chain AS (
+          SELECT vendor, bool_and(ownership_is_stated) AS is_stated
+          FROM source.control GROUP BY vendor
+        )
+        SELECT of_element AS element, m.kind,
+          CASE WHEN bool_or(outcome = 'refused') THEN false
+               WHEN bool_or(outcome IS NULL
+                            OR g.by_operator AND e.operator IS NULL
+                            OR g.by_product AND e.product IS NULL
+                            OR g.by_vendor AND NOT coalesce(c.is_stated, false)) THEN NULL
+               WHEN bool_or(outcome IN ('granted', 'granted with conditions') AND NOT is_over)
+               THEN true
+               WHEN bool_and(coalesce(outcome LIKE 'granted%' AND is_over, false)) THEN false
+          END AS is_granted,
+          array_to_string(list_sort(list_distinct(list(answer))), '; ') AS because
+        FROM meant m JOIN made e ON e.id = m.of_element
+        LEFT JOIN against g ON g.kind = m.kind LEFT JOIN chain c ON c.vendor = e.vendor
+        GROUP BY of_element, m.kind"""
+
 
 _FUNCTION_SETS = (
     # Each function that is stated, as the number of the set of it alone.
@@ -294,9 +434,9 @@ _FUNCTION_SETS = (
          ::INTEGER AS functions, codes
        FROM (SELECT DISTINCT codes FROM source.several)""",
     """CREATE TABLE performs AS
-       WITH known AS (SELECT DISTINCT functions, kind, domain, generation, scope FROM source.code)
-       SELECT functions, kind, domain, generation, scope FROM known
-       UNION ALL SELECT s.functions, k.kind, k.domain, k.generation, k.scope
+       WITH known AS (SELECT DISTINCT functions, kind, domain, generation, plane, scope FROM source.code)
+       SELECT functions, kind, domain, generation, plane, scope FROM known
+       UNION ALL SELECT s.functions, k.kind, k.domain, k.generation, k.plane, k.scope
        FROM (SELECT functions, unnest(codes) AS code FROM source.sets) s
        JOIN known k ON k.functions = s.code""",
     """CREATE TABLE source.performed AS
@@ -314,6 +454,8 @@ def _columns(wanted: _Wanted) -> dict[str, str]:
     added = {
         "operator": "coalesce(e.operator, s.operator)",
         "region": "s.region",
+        "country": "s.country",
+        "site_kind": "s.kind",
         "is_sensitive": "s.is_sensitive",
         "network_purpose": "o.network_purpose",
         "sanctions_affected": "p.sanctions_affected",
@@ -336,14 +478,24 @@ def _columns(wanted: _Wanted) -> dict[str, str]:
                  WHEN {own_stated} AND l.is_listed IS NULL THEN l.listed_because
                  ELSE p.listed_because END""",
         "listed_vendors": "list_sort(list_distinct(list_concat(l.listed_vendors, p.listed_vendors)))",
-        "has_mitigation_strategy": """
-            CASE WHEN l.is_listed AND p.is_listed
+        "has_mitigation_strategy": f"""
+            CASE WHEN l.is_listed AND NOT l.has_mitigation_strategy
+                      OR p.is_listed AND NOT p.has_mitigation_strategy THEN false
+                 WHEN {own_stated} AND l.is_listed IS NULL OR {made_stated} AND p.is_listed IS NULL
+                 THEN NULL
+                 WHEN l.is_listed AND p.is_listed
                  THEN l.has_mitigation_strategy AND p.has_mitigation_strategy
                  WHEN l.is_listed THEN l.has_mitigation_strategy
                  WHEN p.is_listed THEN p.has_mitigation_strategy END""",
+        "listed_only_for": """
+            CASE WHEN l.is_listed AND p.is_listed
+                      AND (l.listed_only_for IS NULL OR p.listed_only_for IS NULL) THEN NULL
+                 WHEN l.is_listed THEN l.listed_only_for
+                 WHEN p.is_listed THEN p.listed_only_for END""",
+        "maker_group": f"CASE WHEN {own_stated} THEN l.maker_group ELSE p.maker_group END",
     }
     needed = {"id", "operator"} | ({"functions"} if wanted.functions else set())
-    own = {c.name: f'e."{c.name}"' for c in TABLES["element"].columns}
+    own = {c.name: f'e."{c.name}"' for c in ELEMENT.columns}
     return {
         name: made for name, made in (own | added).items() if name in needed or wanted.has(name)
     }
@@ -365,180 +517,6 @@ def _elements(wanted: _Wanted, as_of: date) -> str:
           AND (e.removed_on IS NULL OR e.removed_on > DATE '{as_of.isoformat()}')"""
 
 
-# Who is designated, and who is controlled by them.
-
-
-def namings(tables: Tables, pack: Pack, as_of: date) -> list[Naming]:
-    """Everyone named under the instrument on the day: by the snapshot, and by the pack itself."""
-    found = []
-    for row in tables["designation"].to_pylist():
-        if row["instrument"] != pack.id or (row["status"] or "designated") not in _LISTS:
-            continue
-        if _lasts(row["valid_from"], row["valid_to"], as_of):
-            found.append(
-                Naming(
-                    row["vendor"],
-                    row["status"] or "designated",
-                    row["valid_from"],
-                    row["has_mitigation_strategy"],
-                    row["origin"] or row["source"] or "designation",
-                )
-            )
-    meant = _vendors_by_name(tables)
-    for fact in pack.manifest.fact:
-        if fact.status in _LISTS and _lasts(fact.valid_from, fact.valid_to, as_of):
-            found += _of_fact(fact, meant, pack)
-    return sorted(found, key=lambda n: (n.vendor, n.valid_from or date.min, n.source))
-
-
-def _lasts(first: date | None, last: date | None, day: date) -> bool:
-    return (first is None or first <= day) and (last is None or day <= last)
-
-
-def _of_fact(fact: Fact, meant: Mapping[str, set[str]], pack: Pack) -> Iterator[Naming]:
-    """The vendors of the snapshot that a fact of the pack names: by exact name, never by likeness."""
-    vendors = {v for name in (fact.vendor, *fact.names) for v in meant.get(normalise(name), ())}
-    for vendor in sorted(vendors):
-        yield Naming(
-            vendor,
-            fact.status,
-            fact.valid_from,
-            fact.has_mitigation_strategy,
-            f"{pack.id}/pack.toml: {fact.source} ({fact.date.isoformat()}, grade {fact.grade})",
-        )
-
-
-def _vendors_by_name(tables: Tables) -> dict[str, set[str]]:
-    meant: dict[str, set[str]] = {}
-    for row in tables["vendor"].select(["id", "name", "legal_name"]).to_pylist():
-        for name in (row["name"], row["legal_name"]):
-            if name:
-                meant.setdefault(normalise(name), set()).add(row["id"])
-    for row in tables["vendor_alias"].select(["alias", "vendor"]).to_pylist():
-        meant.setdefault(normalise(row["alias"]), set()).add(row["vendor"])
-    return meant
-
-
-def listing(tables: Tables, named_today: Sequence[Naming]) -> pa.Table:
-    """What the instrument says of each vendor, by who controls it."""
-    by_vendor: dict[str, list[Naming]] = {}
-    for naming in named_today:
-        by_vendor.setdefault(naming.vendor, []).append(naming)
-    names = {r["id"]: r["name"] for r in tables["vendor"].select(["id", "name"]).to_pylist()}
-    stands = _Stands(tables)
-    above: dict[str, list[tuple[str, str]]] = {}
-    stated: dict[str, bool] = {}
-    for row in control(tables["vendor"], tables["ownership"]).to_pylist():
-        above.setdefault(row["vendor"], []).append((row["holder"], row["chain"]))
-        stated[row["vendor"]] = row["ownership_is_stated"]
-    # A designated vendor of whom nothing else is said is still designated.
-    for vendor in by_vendor:
-        above.setdefault(vendor, [(vendor, names.get(vendor) or vendor)])
-    holders = {vendor: {holder for holder, _ in pairs} for vendor, pairs in above.items()}
-    rows = []
-    for vendor, pairs in sorted(above.items()):
-        named = {holder: chain for holder, chain in pairs if holder in by_vendor}
-        known = bool(named) or stated.get(vendor, False)
-        top = sorted(h for h in named if not _is_below_another(h, named, holders))
-        rests_on = stands.of(vendor, holders[vendor])
-        rests_on += [n.source for h in sorted(named) for n in by_vendor[h]]
-        because = _because(vendor, named, top, by_vendor, names)
-        if not known:
-            because = "who controls it is not stated"
-        rows.append(
-            {
-                "vendor": vendor,
-                "maker": names.get(vendor) or vendor,
-                "made_by": f"{names.get(vendor) or vendor} ({because})"
-                if because
-                else names.get(vendor) or vendor,
-                "is_listed": bool(named) if known else None,
-                "listed_because": because,
-                "listed_vendors": top if named else None,
-                "rests_on": "\n".join(dict.fromkeys(rests_on)) or None,
-                "has_mitigation_strategy": _all_mitigated(by_vendor, named),
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=_LISTING)
-
-
-def _is_below_another(
-    holder: str, named: Mapping[str, str], holders: Mapping[str, set[str]]
-) -> bool:
-    """Whether another named vendor controls `holder`, and not the other way round as well."""
-    return any(
-        other != holder and other in holders[holder] and holder not in holders.get(other, ())
-        for other in named
-    )
-
-
-def _because(
-    vendor: str,
-    named: Mapping[str, str],
-    top: Sequence[str],
-    by_vendor: Mapping[str, Sequence[Naming]],
-    names: Mapping[str, str],
-) -> str | None:
-    if vendor in named:
-        return by_vendor[vendor][0].words
-    said = [f"controlled by {names.get(h) or h}, {by_vendor[h][0].words}: {named[h]}" for h in top]
-    return "; ".join(said) or None
-
-
-def _all_mitigated(
-    by_vendor: Mapping[str, Sequence[Naming]], named: Mapping[str, str]
-) -> bool | None:
-    """Whether each vendor it is listed by has a strategy: one naming that says no decides."""
-    answers = []
-    for holder in named:
-        said = {n.has_mitigation_strategy for n in by_vendor[holder]} - {None}
-        answers.append(None if not said else False not in said)
-    if not answers or False in answers:
-        return False if answers else None
-    return None if None in answers else True
-
-
-class _Stands:
-    """Where it is written who a vendor is and who holds it."""
-
-    def __init__(self, tables: Tables) -> None:
-        self._vendor = {
-            row["id"]: row["origin"]
-            for row in tables["vendor"].select(["id", "origin"]).to_pylist()
-        }
-        self._held: dict[str, list[tuple[str, str]]] = {}
-        holdings = tables["ownership"].select(["owner", "owned", "source", "origin"])
-        for row in holdings.to_pylist():
-            place = row["origin"] or row["source"]
-            if place:
-                self._held.setdefault(row["owned"], []).append((row["owner"], place))
-
-    def of(self, vendor: str, holders: set[str]) -> list[str]:
-        """The places for `vendor` and everyone above it."""
-        found = []
-        for one in [vendor, *sorted(holders - {vendor})]:
-            if place := self._vendor.get(one):
-                found.append(place)
-            found += [place for owner, place in sorted(self._held.get(one, ())) if owner in holders]
-        return found
-
-
-def _designated(tables: Tables, named_today: Sequence[Naming]) -> pa.Table:
-    names = {r["id"]: r["name"] for r in tables["vendor"].select(["id", "name"]).to_pylist()}
-    rows = [
-        {
-            "vendor": n.vendor,
-            "vendor_name": names.get(n.vendor) or n.vendor,
-            "status": n.status,
-            "valid_from": n.valid_from,
-            "has_mitigation_strategy": n.has_mitigation_strategy,
-            "source": n.source,
-        }
-        for n in named_today
-    ]
-    return pa.Table.from_pylist(rows, schema=_DESIGNATED)
-
-
 # Which functions are meant.
 
 _CODE = pa.schema(
@@ -546,7 +524,7 @@ _CODE = pa.schema(
         ("written", pa.string()),
         ("stated", pa.string()),
         ("functions", pa.int32()),
-        *((name, pa.string()) for name in ("kind", "domain", "generation", "scope")),
+        *((name, pa.string()) for name in ("kind", "domain", "generation", "plane", "scope")),
     ]
 )
 
@@ -583,6 +561,7 @@ def _codes(tables: Tables, pack: Pack) -> pa.Table:
                 "kind": kind,
                 "domain": entry.get("domain"),
                 "generation": generation,
+                "plane": entry.get("plane"),
                 "scope": scopes.get(kind),
             }
         )

@@ -11,9 +11,10 @@ from datetime import date
 import pyarrow.compute as pc
 
 from ringfence.errors import InputError, PackError
-from ringfence.network.model import NETWORK_TABLES, TABLES
+from ringfence.network.model import NETWORK_TABLES
 from ringfence.rules.evaluate import EvaluateParameters, evaluate
 from ringfence.rules.pack import Pack
+from ringfence.rules.published import WORKED_OUT
 from ringfence.rules.written import Case, Expected, Rows, Rule
 from ringfence.store.duck import Tables
 from ringfence.store.jail import Limits
@@ -50,8 +51,13 @@ def test_pack(pack: Pack, *, rules: tuple[str, ...] = ()) -> list[Trial]:  # noq
             continue
         cases = pack.cases[rule.id]
         for case in cases.test:
+            try:
+                tables = given(cases.given, case.given)
+            except InputError as error:
+                found += [Trial(name, case.name, day, str(error)) for day in case.days]
+                continue
             for day in case.days:
-                problem = "; ".join(_trial(pack, rule, case, cases.given, day)) or None
+                problem = "; ".join(_trial(pack, rule, case, tables, day)) or None
                 found.append(Trial(name, case.name, day, problem))
     return found
 
@@ -60,10 +66,9 @@ def test_pack(pack: Pack, *, rules: tuple[str, ...] = ()) -> list[Trial]:  # noq
 test_pack.__test__ = False  # type: ignore[attr-defined]
 
 
-def _trial(pack: Pack, rule: Rule, case: Case, shared: Rows, day: date) -> Iterator[str]:
+def _trial(pack: Pack, rule: Rule, case: Case, tables: Tables, day: date) -> Iterator[str]:
     """What is not as `case` expects on `day`."""
     try:
-        tables = given(shared, case.given)
         ask = EvaluateParameters(
             day, values=case.parameters, limits=_LIMITS, keep_comply=True, rules=(rule.id,)
         )
@@ -90,24 +95,28 @@ def _trial(pack: Pack, rule: Rule, case: Case, shared: Rows, day: date) -> Itera
 
 
 def given(*parts: Rows) -> Tables:
-    """A network of the rows that a test gives; raises `PackError` where they are none."""
+    """A network of the rows that a test gives; raises `PackError` where they are none.
+
+    What has to be worked out of a network is there only where a test gives it.
+    """
+    known = {t.name: t for t in (*NETWORK_TABLES, *WORKED_OUT)}
     rows: dict[str, list[Mapping[str, object]]] = {t.name: [] for t in NETWORK_TABLES}
     for part in parts:
         for name, listed in part.items():
-            if name not in rows:
+            if name not in known:
                 raise PackError(f"there is no table {name!r}", where=f"given.{name}")
-            strange = sorted({key for row in listed for key in row} - set(TABLES[name].names))
+            strange = sorted({key for row in listed for key in row} - set(known[name].names))
             if strange:
                 raise PackError(
                     f"table {name} has no column {strange[0]!r}",
                     where=f"given.{name}",
-                    hint=f"its columns: {', '.join(TABLES[name].names)}",
+                    hint=f"its columns: {', '.join(known[name].names)}",
                 )
-            rows[name] += listed
+            rows.setdefault(name, []).extend(listed)
     tables = {}
     for name, of_table in rows.items():
-        tables[name] = TABLES[name].from_rows(of_table)
-        for _, why in TABLES[name].faults(tables[name]):
+        tables[name] = known[name].from_rows(of_table)
+        for _, why in known[name].faults(tables[name]):
             raise PackError(why, where=f"given.{name}")
     return Tables(tables)
 

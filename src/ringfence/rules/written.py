@@ -28,6 +28,31 @@ Status = Literal[
 ]
 Verdict = Literal["breach", "comply", "unknown"]
 Subjects = Literal["element", "operator", "site", "contract", "vendor"]
+TestKind = Literal[
+    "exclude",
+    "cap",
+    "no new",
+    "remove by",
+    "no service",
+    "one high-risk vendor",
+    "site exclude",
+    "approval",
+    "certificate",
+    "location",
+    "separation",
+    "diversity",
+    "support",
+    "access",
+    "inventory",
+    "document",
+]
+"""The sorts of test, by which instruments are laid side by side."""
+
+Need = Literal["reach", "exposed"]
+"""A table that is no part of what is read, but has to be worked out of it first."""
+
+SHARES: frozenset[TestKind] = frozenset({"cap"})
+"""The tests that judge a part of a whole, and so state of what."""
 
 _STATUSES: Mapping[str, tuple[str, ...]] = {
     "announced": (
@@ -88,6 +113,8 @@ class Fact(Written):
     """Last day it is named."""
     has_mitigation_strategy: bool | None = None
     """The authority oversees a mitigation strategy made for it."""
+    only_for: Words | None = None
+    """The uses it is named for, where it is not named for all."""
     source: Words
     """Where it is stated."""
     date: Day
@@ -120,8 +147,24 @@ class NotEncoded(Written):
     """The requirement."""
     title: Words
     """What it requires."""
+    why: Literal["source not read", "no record", "no test", "not law"]
+    """What keeps it from being a rule: its text was not read; the model has no record of what it
+    asks for; it asks nothing of a network; it is no requirement, or none any more."""
     reason: Words
-    """Why no rule tests it."""
+    """Why no rule tests it, in words."""
+
+
+class Event(Written):
+    """A step in the life of the instrument."""
+
+    on: Day
+    """The day."""
+    what: Words
+    """What happened."""
+    source: Words
+    """Where it is stated."""
+    grade: Grade
+    """How it is known."""
 
 
 class Note(Written):
@@ -146,16 +189,21 @@ class Manifest(Written):
     """ISO 3166-1 alpha-2 code of the country."""
     issued_by: Words
     """Who issued it."""
-    published_on: Day
-    """When."""
-    url: Words
-    """Where it can be read."""
+    published_on: Day | None = None
+    """When; absent where that was not read."""
+    url: Words | None = None
+    """Where it can be read; absent where no address was found."""
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
     """The language of the pack."""
     version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
     """The version of the pack."""
     binds: Words
     """Whom it binds."""
+    names: Literal["vendors", "criteria"]
+    """Whom it means: the vendors it names, so that another one is not meant; or whoever meets its
+    criteria, so that of a maker nobody has assessed it is not known."""
+    history: tuple[Event, ...] = ()
+    """Its life so far as it was read, in the order of the days."""
     fact: tuple[Fact, ...] = ()
     """The vendors it names."""
     parameter: tuple[Parameter, ...] = ()
@@ -169,6 +217,8 @@ class Manifest(Written):
     def _namesonce(self) -> Self:
         once((p.name for p in self.parameter), "parameter")
         once((n.id for n in self.not_encoded), "not_encoded")
+        if [e.on for e in self.history] != sorted(e.on for e in self.history):
+            raise ValueError("history stands in the order of its days")
         for parameter in self.parameter:
             if parameter.value is not None:
                 of_type(parameter, parameter.value)
@@ -295,29 +345,18 @@ class Rule(Written):
     """Whom it binds."""
     scope: Words
     """What it looks at, in words."""
-    test: Literal[
-        "exclude",
-        "cap",
-        "no new",
-        "remove by",
-        "no service",
-        "one high-risk vendor",
-        "site exclude",
-        "approval",
-        "certificate",
-        "location",
-        "separation",
-        "document",
-    ]
+    test: TestKind
     """What sort of test it is."""
     subjects: Subjects
     """The table whose every row gets one verdict."""
     severity: Literal["low", "medium", "high"]
     """How grave a breach is."""
-    metric: Words | None = None
-    """What a cap counts."""
+    metric: Words
+    """What exactly is looked at or counted of a subject."""
     denominator: Words | None = None
-    """What a cap is a share of."""
+    """What a share is a part of; a cap states it, and no other test does."""
+    needs: tuple[Need, ...] = ()
+    """What has to be worked out of the network first; without it every verdict is unknown."""
     verdicts: tuple[Verdict, ...] = ("breach", "comply", "unknown")
     """The verdicts it can give."""
     values: Mapping[Name, Value] = Field(default_factory=dict)
@@ -331,10 +370,12 @@ class Rule(Written):
 
     @whole(mode="after")
     def _sound(self) -> Self:
-        is_cap = self.test == "cap"
-        if is_cap != (self.metric is not None) or is_cap != (self.denominator is not None):
-            raise ValueError("a cap states its metric and denominator, and no other test does")
+        if (self.test in SHARES) != (self.denominator is not None):
+            raise ValueError("a cap states its denominator, and no other test does")
         once(self.verdicts, "verdict")
+        once(self.needs, "need")
+        if self.needs and "unknown" not in self.verdicts:
+            raise ValueError("what needs to be worked out first can be unknown")
         if "as_of" in self.values:
             raise ValueError("as_of is the date asked for, and no value of a rule")
         begin = [p.begins for p in self.phase]
@@ -426,6 +467,7 @@ DOCUMENTED: Mapping[str, type[BaseModel]] = {
     "pack.toml, [[fact]]": Fact,
     "pack.toml, [[parameter]]": Parameter,
     "pack.toml, [[not_encoded]]": NotEncoded,
+    "pack.toml, [[history]]": Event,
     "pack.toml, [[note]]": Note,
     "functions.toml": Functions,
     "functions.toml, [[function]]": FunctionScope,

@@ -71,6 +71,14 @@ class Tables(Mapping[str, pa.Table]):
                 f"no table {name!r}", hint=f"the tables: {', '.join(self._members)}"
             ) from None
 
+    def columns(self, name: str, *columns: str) -> pa.Table:
+        """These columns of a table; of a file, the others are not read."""
+        member = self.member(name)
+        if isinstance(member, Path):
+            with reading(name, member):
+                return pq.read_table(member, columns=list(columns), partitioning=None)
+        return member.select(list(columns))
+
     def rows(self, name: str) -> int:
         """How many rows, without reading them."""
         member = self.member(name)

@@ -62,6 +62,8 @@ class Jail:
     `prepare` is our own SQL, run before the lock closes: macros, and tables made from `sources`,
     which it sees as `source.<name>` and which are gone when the lock closes. `columns` names the
     columns to load of a table; a table it does not name is loaded whole.
+
+    Several threads may ask at a time; but behind the wall only one, since one clock watches there.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class Jail:
         prepare: Iterable[str] = (),
     ) -> None:
         self._limits = limits or Limits()
-        self._duck = duckdb.connect(
+        first = duckdb.connect(
             config={
                 # Both before the lock: a pack cannot raise them, and cannot spill to a disk.
                 "memory_limit": f"{self._limits.memory_mb}MB",
@@ -86,6 +88,9 @@ class Jail:
                 "autoload_known_extensions": False,
             }
         )
+        self._connections = [first]
+        self._of_thread = threading.local()
+        self._of_thread.connection = first
         try:
             for name in tables:
                 self._load(name, tables.member(name), (columns or {}).get(name))
@@ -93,7 +98,7 @@ class Jail:
             self._run("SET enable_external_access = false")  # files, ATTACH, COPY, INSTALL, http
             self._run("SET lock_configuration = true")  # and none of the above comes back
         except duckdb.Error as error:
-            self._duck.close()
+            self._close()
             ours = self._ours(error, None)
             if isinstance(ours, QueryError):
                 ours = RingfenceError(f"the tables could not be laid out: {ours.message}")
@@ -108,7 +113,20 @@ class Jail:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._duck.close()
+        self._close()
+
+    @property
+    def _duck(self) -> duckdb.DuckDBPyConnection:
+        """The connection of this thread, which is interrupted for itself alone."""
+        if not hasattr(self._of_thread, "connection"):
+            self._of_thread.connection = self._connections[0].cursor()
+            self._connections.append(self._of_thread.connection)
+        connection: duckdb.DuckDBPyConnection = self._of_thread.connection
+        return connection
+
+    def _close(self) -> None:
+        for connection in self._connections:
+            connection.close()
 
     def _run(self, sql: str) -> None:
         self._duck.execute(sql).fetchall()
@@ -208,12 +226,13 @@ class Jail:
     def _timed(self, where: str | None) -> Iterator[None]:
         """Interrupt what runs inside when its time is over, and again until it heeds."""
         over = threading.Event()
+        connection = self._duck
 
         def watch() -> None:
             if not over.wait(self._limits.seconds):
-                self._duck.interrupt()
+                connection.interrupt()
                 while not over.wait(0.05):
-                    self._duck.interrupt()
+                    connection.interrupt()
 
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
