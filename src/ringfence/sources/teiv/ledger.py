@@ -1,0 +1,121 @@
+"""What a file says of each entity and relationship, counted and kept until it can be settled."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ringfence.sources.base import Reject
+from ringfence.sources.teiv.stores import EntityStore, Facts, RelationshipStore
+from ringfence.sources.teiv.types import (
+    Entity,
+    Relationship,
+    entity_of,
+    relationship_of,
+)
+
+__all__ = ["Aside", "HandlesNeededError", "Ledger"]
+
+_LISTED = 10_000
+"""So many faulty records are listed one by one; the rest are counted by their reason."""
+
+
+@dataclass(slots=True)
+class Aside:
+    """Records of one sort that become no row: why, how many, and where the first was."""
+
+    reason: str
+    place: str = ""
+    rows: int = 0
+
+
+class HandlesNeededError(Exception):
+    """The file deletes by cmHandle, and they were not kept: it must be read once more."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Everything read so far. `turn` numbers the events, so that a delete knows what was before.
+
+    The cmHandles that entities came from are kept only if asked for: few files delete by them.
+    """
+
+    keeps_handles: bool = False
+    turn: int = 0
+    records: int = 0
+    entities: dict[str, EntityStore] = field(default_factory=dict)
+    relationships: dict[str, RelationshipStore] = field(default_factory=dict)
+    lost_sources: dict[str, int] = field(default_factory=dict)
+    kinds: dict[str, EntityStore | RelationshipStore | Aside] = field(default_factory=dict)
+    _aside: dict[str, Aside] = field(default_factory=dict)
+    _faults: list[Reject] = field(default_factory=list)
+    _more_faults: dict[str, Aside] = field(default_factory=dict)
+
+    def kind(self, qualified: str) -> EntityStore | RelationshipStore | Aside:
+        """Where records of a type, `module:Name`, are kept."""
+        found = self.kinds.get(qualified)
+        if found is None:
+            found = self.kinds[qualified] = self._kind_of(qualified)
+        return found
+
+    def _kind_of(self, qualified: str) -> EntityStore | RelationshipStore | Aside:
+        entity = entity_of(qualified)
+        if entity is not None:
+            return self.of_entity(entity)
+        relationship = relationship_of(qualified)
+        if relationship is not None:
+            return self.of_relationship(relationship)
+        return self.aside(f"{qualified[:120]} is no type of TEIV's modules")
+
+    def of_entity(self, entity: Entity) -> EntityStore | Aside:
+        """Where entities of a type are kept."""
+        if entity.becomes is None:
+            return self.aside(f"{entity.type} has no place in the model")
+        return self.entities.setdefault(entity.type, EntityStore(entity))
+
+    def of_relationship(self, relationship: Relationship) -> RelationshipStore | Aside:
+        """Where relationships of a name are kept."""
+        if relationship.becomes is None:
+            return self.aside(f"{relationship.name} has no place in the model")
+        return self.relationships.setdefault(relationship.name, RelationshipStore(relationship))
+
+    def aside(self, reason: str) -> Aside:
+        """Where records that become no row for a reason are counted."""
+        return self._aside.setdefault(reason, Aside(reason))
+
+    def set_aside(self, reason: str, place: str, rows: int) -> None:
+        """Count records that are sound and become no row."""
+        aside = self.aside(reason)
+        aside.place = aside.place or place
+        aside.rows += rows
+        self.records += rows
+
+    def fault(self, place: str, reason: str, content: bytes = b"") -> None:
+        """List a record that is wrong."""
+        self.records += 1
+        if len(self._faults) < _LISTED:
+            text = bytes(content[:400]).decode("utf-8", "replace") or None
+            self._faults.append(Reject(place, reason, content=text))
+        else:
+            self._more_faults.setdefault(reason, Aside(reason, place)).rows += 1
+
+    def add_entity(
+        self, store: EntityStore, identifier: str, place: str, handles: str | None, facts: Facts
+    ) -> None:
+        """Keep an entity."""
+        self.records += 1
+        store.add(identifier, self.turn, place, handles, facts)
+
+    def add_relationship(
+        self, store: RelationshipStore, identifier: str, place: str, a_side: str, b_side: str
+    ) -> None:
+        """Keep a relationship."""
+        self.records += 1
+        store.add(identifier, self.turn, place, a_side, b_side)
+
+    def rejects(self) -> Iterator[Reject]:
+        """What became no row while reading."""
+        yield from self._faults
+        for more in self._more_faults.values():
+            yield Reject(more.place, more.reason, rows=more.rows)
+        for aside in self._aside.values():
+            if aside.rows:
+                yield Reject(aside.place, aside.reason, kind="set aside", rows=aside.rows)
