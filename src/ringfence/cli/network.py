@@ -1,6 +1,6 @@
 """Verbs about the network itself: init, ingest, check, show, diff, sql, verify."""
 
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,8 +75,6 @@ def ingest(
     quiet: QuietOption = False,
 ) -> None:
     """Read files and folders into a new snapshot."""
-    from ringfence.cli.output import cell  # noqa: PLC0415
-
     out = output(as_json=as_json, quiet=quiet)
     place = workspace_in(workspace)
     with out.progress() as progress:
@@ -101,27 +99,10 @@ def ingest(
         "refused": [r.file for r in done.refused],
     }
     out.document("ingest", network, summary, done.files, {"rejects": done.rejects})
-    aside = _set_aside(done.rejects)
-    out.table(
-        f"Network as of {done.snapshot.as_of}, snapshot {done.snapshot.id}",
-        ("file", "read as", "records", "kept", "set aside", "at fault", "note"),
-        [
-            (
-                f["file"],
-                cell(f["kind"]),
-                cell(f["rows_read"]),
-                cell(f["rows_kept"]),
-                cell(aside.get(f["file"], 0)),
-                cell(f["rows_rejected"] - aside.get(f["file"], 0)),
-                f["note"] or "",
-            )
-            for f in _told_singly(files)
-        ],
-        right=(2, 3, 4, 5),
-        note="\n".join(
-            [*_told_together(files), "set aside: sound, but the model has no place for it"]
-        ),
-    )
+    out.say(f"Network as of {done.snapshot.as_of}, snapshot {done.snapshot.id}")
+    out.say()
+    _by_source(out, files, _set_aside(done.rejects))
+    _not_read(out, files, {r.file: r.hint for r in done.refused})
     _reasons(out, done.rejects)
     _held(out, network)
     out.say("next: ringfence check")
@@ -129,21 +110,64 @@ def ingest(
         raise typer.Exit(65)
 
 
-def _told_together(files: list[dict[str, Any]]) -> list[str]:
-    """What is said of many files that were not read for the same reason."""
-    reasons = Counter(str(f["note"]) for f in files if f["kind"] is None)
-    return [
-        f"not read, {number:,} files: {reason} (which: ringfence show source_file "
-        "--where 'kind IS NULL')"
-        for reason, number in reasons.items()
-        if number > SHOWN_ROWS
-    ]
+def _by_source(out: "Output", files: list[dict[str, Any]], aside: dict[str, int]) -> None:
+    """What each source read; and each file, where they are few."""
+    from ringfence.cli.output import cell  # noqa: PLC0415
+
+    read = [f for f in files if f["kind"] is not None]
+    headings = ("records", "kept", "set aside", "at fault")
+
+    def counted(some: list[dict[str, Any]]) -> list[str]:
+        not_kept = sum(f["rows_rejected"] for f in some)
+        sound = sum(aside.get(f["file"], 0) for f in some)
+        whole = (sum(f[c] for f in some) for c in ("rows_read", "rows_kept"))
+        return [cell(n) for n in (*whole, sound, not_kept - sound)]
+
+    kinds = sorted({f["kind"] for f in read})
+    of_kind = {k: [f for f in read if f["kind"] == k] for k in kinds}
+    out.table(
+        "Read, by source",
+        ("source", "files", *headings),
+        [(k, cell(len(of_kind[k])), *counted(of_kind[k])) for k in kinds],
+        right=(1, 2, 3, 4, 5),
+        note="set aside: sound, but the model has no place for it",
+    )
+    noted = [f for f in read if f["note"]]
+    if len(read) <= SHOWN_ROWS or noted:
+        shown = read if len(read) <= SHOWN_ROWS else noted[:SHOWN_ROWS]
+        out.table(
+            "" if shown == read else "Files to look at",
+            ("file", *headings, "note"),
+            [(f["file"], *counted([f]), f["note"] or "") for f in shown],
+            right=(1, 2, 3, 4),
+        )
 
 
-def _told_singly(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The files that have a line each: those read, and those not read for a rarer reason."""
-    reasons = Counter(f["note"] for f in files if f["kind"] is None)
-    return [f for f in files if f["kind"] is not None or reasons[f["note"]] <= SHOWN_ROWS]
+def _not_read(out: "Output", files: list[dict[str, Any]], hints: dict[str, str | None]) -> None:
+    """Why files were not read: one by one where they are few, else how many for each reason."""
+    from ringfence.cli.output import cell  # noqa: PLC0415
+
+    unread = [f for f in files if f["kind"] is None]
+    if not unread:
+        return
+    if len(unread) <= SHOWN_ROWS:
+        rows = [("1", f["note"] or "", f["file"], hints.get(f["file"]) or "") for f in unread]
+    else:
+        reasons: dict[str, list[str]] = defaultdict(list)
+        for file in unread:
+            reasons[file["note"] or ""].append(file["file"])
+        ordered = sorted(reasons.items(), key=lambda r: (-len(r[1]), r[0]))[:SHOWN_ROWS]
+        rows = [
+            (cell(len(names)), reason, names[0], hints.get(names[0]) or "")
+            for reason, names in ordered
+        ]
+    out.table(
+        f"Not read: {len(unread):,} files",
+        ("files", "because", "first of them", "what to do"),
+        rows,
+        right=(0,),
+        note="all of them: ringfence show source_file --where 'kind IS NULL'",
+    )
 
 
 def _set_aside(rejects: "pa.Table") -> dict[str, int]:
