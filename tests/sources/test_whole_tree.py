@@ -13,7 +13,7 @@ import pytest
 from ringfence.workspace import Ingested, Workspace
 
 KINDS: dict[str, dict[str | None, int]] = {
-    # `find . -name "*.y*ml" | wc -l`: 25; LICENSE, README and others.
+    # `find . -name "*.y*ml" | wc -l`: 26, of which prometheus.yml is no configuration of a core.
     "5gcore-free5gc-compose": {"compose": 25, None: 3},
     # `find . -name '*.yaml' | wc -l`: 138; LICENSE and README.
     "5gcore-open5gs-k8s": {"kubernetes": 138, None: 2},
