@@ -400,6 +400,9 @@ def test_every_source_keeps_the_contract(
     # Files of one folder belong together, as those that are read together must.
     files = [path for path in files if path.parent == files[0].parent][:2]
     others = [paths[0] for other, paths in by_kind.items() if other != kind]
+    if kind == "table-file":
+        # Any workbook is a table until a source that knows it better says more surely what it is.
+        others = [path for path in others if path.suffix != ".xlsx"]
     check_source(every_source()[kind], files, others, mutations=10)
 
 
