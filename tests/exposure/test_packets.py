@@ -262,6 +262,21 @@ def test_routing_domains_are_apart() -> None:
     assert ("a", "c") not in answers(**silent)
 
 
+def test_a_port_of_a_switch_passes_nothing_on_to_other_segments() -> None:
+    ports = [foot("r", "lan"), foot("r", "other", "10.0.1.254/24")]
+    assert ("a", "c") not in answers(**routed(interface=[*TWO["interface"], *ports]))
+
+
+def test_a_route_is_of_the_routing_domain_it_names() -> None:
+    rows = routed(
+        segment=[{"id": "v:red", "kind": "VRF", "name": "red"}, segment("lan", parent="v:red"),
+                 segment("other", parent="v:red")],
+        route=[{"element": "r", "routing_domain": "v:red", "destination_range": "10.0.1.3/32",
+                "kind": "discard"}],
+    )  # fmt: skip
+    assert ("a", "c") not in answers(**rows)
+
+
 def test_a_host_takes_in_what_is_addressed_to_another_of_its_feet() -> None:
     # b is no router, and answers on its other address all the same.
     rows = {

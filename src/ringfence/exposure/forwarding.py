@@ -207,7 +207,7 @@ class Forwarding:
         passed: set[str] = set()
         while segment is not None and segment["id"] not in passed:
             if segment["kind"] == "VRF":
-                return str(segment["name"] or segment["id"])
+                return str(segment["id"])
             passed.add(segment["id"])
             segment = self.segments.get(segment["parent"])
         return None
@@ -344,7 +344,7 @@ class Forwarding:
         while waiting:
             foot = waiting.popleft()
             for router, way in leads_to.get(foot, ()):
-                for came_by in router.feet:
+                for came_by in _that_route(router):
                     passed = self._through(router, came_by, way, to, arrived[foot])
                     if not passed.perhaps.any():
                         continue
@@ -447,3 +447,12 @@ def _translated(rows: Sequence[dict[str, Any]]) -> list[Network]:
     """The ranges that translations tell sources apart by, and put in their place."""
     texts = [r[name] for r in rows for name in ("source_range", "to_range")]
     return [net for net in map(network_of, texts) if net is not None]
+
+
+def _that_route(router: Element) -> list[Foot]:
+    """The feet at which a router takes in what it is to pass on.
+
+    Beside feet that have an address, one that has none is a port of a switch: what comes in there
+    stays in its segment.
+    """
+    return [foot for foot in router.feet if foot.address is not None] or router.feet
