@@ -43,6 +43,7 @@ from ringfence.exposure.control import FactParameters, Powers, facts
 from ringfence.exposure.cuts import Cuts, Repair
 from ringfence.exposure.exposed import Exposure, ExposureParameters, exposure
 from ringfence.exposure.packets import PacketParameters, packets
+from ringfence.exposure.pairs import EXPOSED, REACH, PairParameters, pairs
 from ringfence.exposure.presence import PresenceParameters, presence
 from ringfence.intake import (
     Found,
@@ -480,7 +481,15 @@ class Workspace:
     def judge(self, network: Network, pack: Pack) -> Tables:
         """Hold the network against a rule pack on the day: tables `finding` and `judged`."""
         ask = EvaluateParameters(network.as_of, values=self.settings.pack.get(pack.id, {}))
-        return self.cache.run(run_pack, network.tables, run_of(pack, ask))
+        asked = network.tables.and_these(self._worked_out(network))
+        return self.cache.run(run_pack, asked, run_of(pack, ask))
+
+    def _worked_out(self, network: Network) -> Tables:
+        """Who can send to whom, where `exposure` was asked of this network; else empty tables."""
+        reached = self.cache.kept(packets, network.tables, PacketParameters())
+        if reached is None:
+            return Tables({t.name: t.empty() for t in (REACH, EXPOSED)})
+        return self.cache.run(pairs, reached, PairParameters())
 
     def decide(self, network: Network, vendor: str, packs: Sequence[Pack], core: Pack) -> Decided:
         """Lay the options for the vendor, by its id, side by side.

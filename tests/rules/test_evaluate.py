@@ -16,6 +16,7 @@ from ringfence.provenance.step import StepCache
 from ringfence.rules import asking
 from ringfence.rules.evaluate import EvaluateParameters, evaluate, run_of, run_pack
 from ringfence.rules.pack import load_pack, read_pack
+from ringfence.rules.published import whole
 from ringfence.store.duck import Tables, write_parquet
 from ringfence.store.jail import Limits
 
@@ -362,7 +363,7 @@ def test_the_answer_does_not_hang_on_the_order_of_rows_or_on_threads(
 def test_the_step_writes_the_same_bytes_and_is_taken_again(
     build: Callable[..., Any], tmp_path: Path
 ) -> None:
-    tables = build(**NETWORK)
+    tables = whole(build(**NETWORK))
     files = {}
     for name in tables:
         write_parquet(tables[name], tmp_path / f"{name}.parquet")
@@ -475,9 +476,9 @@ def test_a_pack_that_claims_a_built_in_name_is_still_a_stranger_s(
         return task(*arguments)
 
     monkeypatch.setattr("ringfence.rules.evaluate.walled", wall)
-    run_pack(build(**NETWORK), run)
+    run_pack(whole(build(**NETWORK)), run)
     assert walls == []
-    run_pack(build(**NETWORK), run_of(read_pack(altered, ours.id, "there"), run.ask))
+    run_pack(whole(build(**NETWORK)), run_of(read_pack(altered, ours.id, "there"), run.ask))
     assert len(walls) == 1
 
 

@@ -106,6 +106,12 @@ class StepCache:
             raise RingfenceError(f"the result of step {what.name} cannot be read back")
         return result
 
+    def kept(self, what: Step[Parameters], tables: Tables, parameters: Parameters) -> Tables | None:
+        """The step's result where it is kept already; None where it was not computed yet."""
+        request = _request(what, tables, parameters)
+        key = sha256(canonical(request)).hexdigest()
+        return _kept(self.folder / key[:2] / key, what, request)
+
     def record(self, key: str) -> dict[str, Any]:
         """The record of the result with that key."""
         file = self.folder / key[:2] / key / RECORD

@@ -28,7 +28,7 @@ from ringfence.provenance.step import Answer, step
 from ringfence.rules.asking import Questions, ask_all, read_rule
 from ringfence.rules.findings import Found, findings, plain
 from ringfence.rules.pack import Pack, list_packs, load_pack, read_pack
-from ringfence.rules.published import READS, answerable, lay_out, whole
+from ringfence.rules.published import READS, WORKED_OUT, answerable, lay_out, whole
 from ringfence.rules.written import Rule, Standing
 from ringfence.store.duck import Tables
 from ringfence.store.jail import Limits, walled
@@ -90,7 +90,7 @@ def run_of(pack: Pack, ask: EvaluateParameters) -> RunPack:
     return RunPack(pack.id, pack.files, ask)
 
 
-@step(reads=READS, writes=("finding", "judged"), version=1)
+@step(reads=(*READS, *(t.name for t in WORKED_OUT)), writes=("finding", "judged"), version=1)
 def run_pack(network: Tables, parameters: RunPack) -> Answer:
     """Hold the network against a pack."""
     answer = evaluate(network, _pack_of(parameters.name, parameters.files), parameters.ask)
