@@ -1,6 +1,6 @@
 """The one task runner: everything CI runs, or the parts named.
 
-uv run tools/check.py [lint types layers tests slow docs wheel]
+uv run tools/check.py [lint types layers docs tests slow kernel wheel]
 """
 
 import subprocess
@@ -14,6 +14,7 @@ TASKS: dict[str, list[list[str]]] = {
     "docs": [[sys.executable, "tools/reference.py", "--check"]],
     "tests": [["pytest"]],
     "slow": [["pytest", "-m", "slow", "--timeout", "900"]],
+    "kernel": [["pytest", "-m", "kernel", "-n", "0", "--timeout", "900"]],
     "wheel": [[sys.executable, "tools/wheel.py"]],
 }
 
