@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -39,9 +39,6 @@ from ringfence.errors import (
     UsageError,
     VerificationError,
 )
-from ringfence.exposure.control import FactParameters, Powers, facts
-from ringfence.exposure.cuts import Cuts, Repair
-from ringfence.exposure.exposed import Exposure, ExposureParameters, exposure
 from ringfence.exposure.packets import PacketParameters, packets
 from ringfence.exposure.pairs import EXPOSED, REACH, PairParameters, pairs
 from ringfence.exposure.presence import PresenceParameters, presence
@@ -89,6 +86,11 @@ from ringfence.store.snapshot import (
     replace,
 )
 from ringfence.store.tables import Table
+
+if TYPE_CHECKING:
+    from ringfence.exposure.control import Powers
+    from ringfence.exposure.cuts import Repair
+    from ringfence.exposure.exposed import ExposureParameters
 
 SETTINGS = "ringfence.toml"
 _FOLDERS = ("mappings", "inputs", "snapshots", "cache")
@@ -425,7 +427,7 @@ class Workspace:
         profiles: Sequence[str],
         core: Pack,
         *,
-        powers: Powers,
+        powers: "Powers",
         chains: int = 200,
     ) -> Tables:
         """What of the core the vendors, by their ids, come to control, read or stop.
@@ -433,6 +435,8 @@ class Workspace:
         Tables `exposed`, `chain`, `decider`, `affected_people`. `core` is the pack whose function
         list draws the core.
         """
+        from ringfence.exposure.exposed import exposure  # noqa: PLC0415  # the compiler takes half a second to load
+
         ask = self._exposure_parameters(network, vendors, profiles, powers, chains)
         return self.cache.run(exposure, self._with_powers(network, core, powers), ask)
 
@@ -443,10 +447,13 @@ class Workspace:
         profiles: Sequence[str],
         core: Pack,
         *,
-        powers: Powers,
+        powers: "Powers",
         seconds: float,
-    ) -> Repair:
+    ) -> "Repair":
         """The cheapest repair after which what is known reaches nothing of the core."""
+        from ringfence.exposure.cuts import Cuts  # noqa: PLC0415  # the compiler takes half a second to load
+        from ringfence.exposure.exposed import Exposure  # noqa: PLC0415
+
         ask = self._exposure_parameters(network, vendors, profiles, powers, 0)
         asked = Exposure(self._with_powers(network, core, powers), ask)
         return Cuts(asked, powers).cheapest(asked.known_at_first(), asked.named_targets(), seconds)
@@ -456,14 +463,18 @@ class Workspace:
         network: Network,
         vendors: Sequence[str],
         profiles: Sequence[str],
-        powers: Powers,
+        powers: "Powers",
         chains: int,
-    ) -> ExposureParameters:
+    ) -> "ExposureParameters":
+        from ringfence.exposure.exposed import ExposureParameters  # noqa: PLC0415
+
         chosen = tuple(powers.profile(name) for name in profiles)
         return ExposureParameters(tuple(sorted(vendors)), chosen, network.as_of, chains)
 
-    def _with_powers(self, network: Network, core: Pack, powers: Powers) -> Tables:
+    def _with_powers(self, network: Network, core: Pack, powers: "Powers") -> Tables:
         """The network with what packets and powers make of it, and what the core is."""
+        from ringfence.exposure.control import FactParameters, facts  # noqa: PLC0415
+
         reached = self.cache.run(packets, network.tables, PacketParameters())
         tables = network.tables.and_these(reached)
         found = self.cache.run(facts, tables, FactParameters(powers.rules))

@@ -18,18 +18,14 @@ Many searches by one bit each: M. Then et al., "The More the Merrier", PVLDB 8(4
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ringfence.errors import UsageError, VerificationError
+from ringfence.exposure.arrays import Flags, Ints, Longs, Words
 from ringfence.exposure.compiled import compiled
-
-Ints: TypeAlias = npt.NDArray[np.int32]
-Longs: TypeAlias = npt.NDArray[np.int64]
-Words: TypeAlias = npt.NDArray[np.uint64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
 
 WORD = 64
 """Cases that one word carries."""

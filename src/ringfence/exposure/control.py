@@ -24,7 +24,8 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ringfence.errors import InputError, NotFoundError
-from ringfence.exposure.closure import Graph, Ints
+from ringfence.exposure.arrays import Ints
+from ringfence.exposure.closure import Graph
 from ringfence.network.functions import catalogue
 from ringfence.network.model import NETWORK_TABLES
 from ringfence.provenance.step import Answer, step

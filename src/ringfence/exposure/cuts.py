@@ -23,7 +23,8 @@ import pyarrow as pa
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from ringfence.exposure.closure import Graph, Index, Ints, close
+from ringfence.exposure.arrays import Ints
+from ringfence.exposure.closure import Graph, Index, close
 from ringfence.exposure.control import PowerGraph, Powers
 from ringfence.exposure.exposed import Exposure
 from ringfence.exposure.proofs import Derivations, Derived

@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ringfence.exposure.closure import Flags, Ints
+from ringfence.exposure.arrays import Flags, Ints
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network

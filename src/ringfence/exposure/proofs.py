@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ringfence.exposure.closure import Flags, Graph, Ints, Longs, listed
+from ringfence.exposure.arrays import Flags, Ints, Longs
+from ringfence.exposure.closure import Graph, listed
 from ringfence.exposure.compiled import compiled
 
 NOT_HELD = -1

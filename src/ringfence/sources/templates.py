@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import xlsxwriter
 
 from ringfence.errors import UsageError
 from ringfence.sources.cells import escaped
@@ -100,6 +99,8 @@ def _written(value: object) -> str:
 def _write_xlsx(
     path: Path, table: Table, columns: Sequence[Column], rows: Sequence[dict[str, Any]]
 ) -> None:
+    import xlsxwriter  # noqa: PLC0415  # a tenth of a second to load, and only to write
+
     with xlsxwriter.Workbook(path) as book:
         book.set_properties({"created": _CREATED})
         bold = book.add_format({"bold": True})
