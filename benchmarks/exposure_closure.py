@@ -1,6 +1,6 @@
 """What 64 and 256 hostile sets come to hold in a graph of 1,000,000 nodes, against library searches.
 
-    uv run --no-sync python benchmarks/exposure_closure.py [--nodes 1000000] [--peers]
+    uv run --no-sync python benchmarks/exposure_closure.py [--nodes 1000000] [--edges-a-node 9.4]
 
 Claims: 64 sets at least 30 times as fast as one search a set in scipy, cold (the index made in the
 same time on both sides); 256 sets in less than twice the time of 64; an index read from disk in
@@ -42,10 +42,10 @@ EDGES_A_NODE = 9.4
 RULES_A_NODE = 0.2
 
 
-def make(nodes: int) -> Graph:
+def make(nodes: int, edges_a_node: float) -> Graph:
     """A seeded graph of so many nodes."""
     rng = np.random.default_rng(SEED)
-    edges = int(nodes * EDGES_A_NODE)
+    edges = int(nodes * edges_a_node)
     source = rng.integers(0, nodes, edges, dtype=np.int64)
     block = source // BLOCK * BLOCK
     # Down the block, near more often than far.
@@ -54,7 +54,7 @@ def make(nodes: int) -> Graph:
     target = np.where(target >= block + BLOCK, source, target)
     circle = rng.random(edges) < 0.004
     target = np.where(circle, np.maximum(block, source - reach // 20), target)
-    away = rng.random(edges) < 0.35 / (BLOCK * EDGES_A_NODE)
+    away = rng.random(edges) < 0.35 / (BLOCK * edges_a_node)
     target = np.where(away, rng.integers(0, nodes, edges), target)
     kept = source != target
     rules = int(nodes * RULES_A_NODE)
@@ -306,9 +306,10 @@ def main() -> None:
     """Run all, and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nodes", type=int, default=1_000_000)
+    parser.add_argument("--edges-a-node", type=float, default=EDGES_A_NODE)
     parser.add_argument("--without-peers", action="store_true")
     asked = parser.parse_args()
-    graph = make(asked.nodes)
+    graph = make(asked.nodes, asked.edges_a_node)
     print(f"memory with the graph made: {memory_mb():,.0f} MB")
     told = ours(graph)
     print(f"peak memory, ours: {memory_mb():,.0f} MB")
