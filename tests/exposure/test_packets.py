@@ -264,7 +264,11 @@ def test_routing_domains_are_apart() -> None:
 
 def test_a_port_of_a_switch_passes_nothing_on_to_other_segments() -> None:
     ports = [foot("r", "lan"), foot("r", "other", "10.0.1.254/24")]
-    assert ("a", "c") not in answers(**routed(interface=[*TWO["interface"], *ports]))
+    vlan = [segment("lan", kind="VLAN"), segment("other")]
+    feet = [*TWO["interface"], *ports]
+    assert ("a", "c") not in answers(**routed(interface=feet, segment=vlan))
+    # Outside a VLAN an address that is not there is only not stated.
+    assert answers(**routed(interface=feet))["a", "c"] != "cannot"
 
 
 def test_a_route_is_of_the_routing_domain_it_names() -> None:
@@ -311,6 +315,101 @@ def test_a_published_address_leads_inside() -> None:
         ],
     )  # fmt: skip
     assert answers(**inside)["a", "c"] == "can"
+
+
+# --- found against the Linux kernel
+
+
+def test_no_forged_source_is_outside_of_everywhere() -> None:
+    listed = bounded("allow", DENY | {"source_range": "0.0.0.0/0"})
+    segments = [segment("lan", checks_source=False), segment("other")]
+    assert ("a", "b") not in answers(**{**listed, "segment": segments})
+
+
+def test_a_source_is_of_its_destinations_family() -> None:
+    listed = bounded("deny", ALLOW | {"source_range": "2001:db8::/32"})
+    segments = [segment("lan", checks_source=False), segment("other")]
+    assert ("a", "b") not in answers(**{**listed, "segment": segments})
+    both = [foot("a", "lan", "10.0.0.1/24"),
+            foot("a", "lan", "2001:db8::1/64", id="a/lan/6"), *TWO["interface"][1:]]  # fmt: skip
+    assert ("a", "b") not in answers(**{**listed, "interface": both})
+
+
+def test_what_is_published_elsewhere_does_not_arrive_here() -> None:
+    away = {"id": "1", "element": "r", "kind": "destination", "protocol": "TCP", "position": 0,
+            "destination_range": "10.0.1.3/32", "to_range": "10.0.0.2/32"}  # fmt: skip
+    assert ("a", "c") not in answers(**routed(translation=[away]))
+    for facts in ({"destination_ports": "23-23"}, {"protocol": "UDP"}, {"interface": "r/other"}):
+        assert answers(**routed(translation=[away | facts]))["a", "c"] == "can"
+    # The first that matches decides, and this one changes nothing.
+    same = away | {"id": "0", "to_range": "10.0.1.3/32"}
+    assert answers(**routed(translation=[same, away | {"position": 1}]))["a", "c"] == "can"
+
+
+def test_lists_on_the_way_see_the_port_that_was_asked_for() -> None:
+    published = {"id": "1", "element": "r", "kind": "destination", "protocol": "TCP",
+                 "destination_range": "10.0.0.254/32", "destination_ports": "2222-2222",
+                 "to_range": "10.0.1.3/32", "to_ports": "22-22"}  # fmt: skip
+    inside = routed(
+        translation=[published],
+        boundary=[{"id": "w", "element": "r", "direction": "through", "default_action": "deny"}],
+        filter=[{"id": "f", "boundary": "w", "action": "allow", "destination_ports": "22-22"}],
+    )
+    assert answers(**inside)["a", "c"] == "can"
+
+
+def test_a_source_that_a_router_puts_in_place_is_in_its_groups() -> None:
+    rows = routed(
+        translation=[{"id": "1", "element": "r", "kind": "source", "interface": "r/other",
+                      "to_range": "10.0.1.254/32"}],
+        boundary=[{"id": "w", "element": "c", "direction": "in", "default_action": "deny"}],
+        filter=[{"id": "f", "boundary": "w", "action": "allow", "source_group": "routers"}],
+        group_member=[{"group": "routers", "element": "r", "is_certain": True}],
+    )  # fmt: skip
+    assert answers(**rows)["a", "c"] == "can"
+    udp = [rows["translation"][0] | {"protocol": "UDP"}]
+    assert ("a", "c") not in answers(**{**rows, "translation": udp})
+
+
+def test_a_neighbour_answers_for_another_interface_in_the_older_family_alone() -> None:
+    def through(address: str, own: str, router: str, inside: str) -> str | None:
+        rows = {
+            "segment": [segment("lan"), segment("mid"), segment("inner")],
+            "element": [host("a"), host("b"), host("r", forwards_packets=True)],
+            "interface": [foot("a", "lan", own), foot("r", "lan", router), foot("r", "mid", inside),
+                          foot("b", "mid"), foot("b", "inner", address)],
+            "endpoint": [ssh("b", address=address.partition("/")[0])],
+            "route": [{"element": "r", "destination_range": address, "interface": "r/mid",
+                       "kind": "static"}],
+        }  # fmt: skip
+        return answers(**rows).get(("a", "b"))
+
+    assert through("10.9.0.2/32", "10.0.0.1/24", "10.0.0.254/24", "10.0.1.254/24") == "can"
+    assert through("fd00:9::2/128", "fd00::1/64", "fd00::fe/64", "fd00:1::fe/64") != "can"
+
+
+def test_where_members_are_apart_a_router_may_be_the_exception() -> None:
+    apart = [segment("lan", isolates_members=True), segment("other")]
+    found = answers(**routed(segment=apart))
+    assert ("a", "b") not in found or found["a", "b"] == "not known"
+    assert found["a", "c"] == found["c", "a"] == "not known"
+
+
+def test_an_address_that_is_not_stated_may_be_routed_to() -> None:
+    feet = [foot("c", "other"), *(f for f in routed()["interface"] if f["element"] != "c")]
+    assert answers(**routed(interface=feet))["a", "c"] == "not known"
+
+
+def test_a_foot_in_no_stated_segment_may_be_in_any_but_a_loopback() -> None:
+    for address, answer in (
+        ("10.0.9.9/24", "not known"),
+        (None, "not known"),
+        ("10.9.9.9/32", None),
+    ):
+        feet = [foot("d", "lan", address) | {"segment": None}, *TWO["interface"]]
+        rows = {**TWO, "interface": feet, "element": [*TWO["element"], host("d")]}
+        assert answers(**rows).get(("d", "b")) == answer
+        assert answers(**rows).get(("a", "d")) == answer
 
 
 # --- containers

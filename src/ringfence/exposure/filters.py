@@ -242,10 +242,39 @@ class Packets:
         start = self._first_row[self._own[element, address]]
         return slice(start, start + len(self._ports))
 
-    def from_address(self, address: Address) -> slice:
-        """The sorts of packets with that source address, whoever sends them."""
-        start = self._first_row[self.part(address), 0]
-        return slice(start, start + len(self._ports))
+    def sent_from(
+        self, address: Address, ports: tuple[int, int] | None, owner: str | None
+    ) -> Flags:
+        """The sorts of packets with that source address and those ports.
+
+        Lists take them for its owner's, so that they are in the groups that it is in.
+        """
+        row = self._own.get((owner or "", address), (self.part(address), 0))
+        start = self._first_row[row]
+        found = np.zeros(len(self._part), np.bool_)
+        low, high = 0, len(self._ports)
+        if ports is not None:
+            low = bisect_right(self._ports, ports[0]) - 1
+            high = bisect_right(self._ports, ports[1])
+        found[start + low : start + high] = True
+        return found
+
+    def let_from(self, network: Network | None) -> LetThrough:
+        """What comes from a range that the space was cut by; null is any."""
+        if network is None:
+            return self.all()
+        surely = self.within(network)
+        return LetThrough(surely, surely | (self._part == UNKNOWN))
+
+    def of_family(self, address: Address | None) -> Flags:
+        """Which sorts of packets can go to an address: a source is of the same family."""
+        if address is None:
+            return np.ones(len(self._part), np.bool_)
+        first = self._offset[address.version]
+        last = first + len(self._cuts[address.version])
+        inside: Flags = (self._part >= first) & (self._part < last)
+        unknown: Flags = self._part == UNKNOWN
+        return inside | unknown
 
     def none(self) -> LetThrough:
         """Nothing passes."""
@@ -378,5 +407,8 @@ def _cuts(networks: Iterable[Network]) -> Sequence[int]:
     cuts = {0}
     for network in networks:
         cuts.add(int(network.network_address))
-        cuts.add(int(network.broadcast_address) + 1)
+        end = int(network.broadcast_address) + 1
+        if end < 1 << network.max_prefixlen:
+            # Nothing lies behind the last address: a part there would be in no range.
+            cuts.add(end)
     return sorted(cuts)

@@ -17,6 +17,9 @@ from typing import Any
 import numpy as np
 
 from ringfence.exposure.filters import (
+    MAYBE,
+    NO,
+    YES,
     Address,
     Destination,
     Entry,
@@ -39,6 +42,7 @@ READS = (
 _WITHIN = {
     "subnet": ("VLAN", "subnet"),
     "container network": ("VLAN", "container network", "tunnel"),
+    "host network": ("pod network",),
 }
 """A subnet in a VLAN, or a container network on a wire, is no domain of its own: who has a foot in
 the one sends frames to the other. A subnet in a VRF is."""
@@ -131,6 +135,14 @@ class Forwarding:
         groups: dict[str, dict[str, bool]] = defaultdict(dict)
         for row in rows["group_member"]:
             groups[row["group"]][row["element"]] = row["is_certain"] is not False
+        self._forwarding = [e for e in self.elements.values() if self.may_forward(e)]
+        self._is_forwarding = {e.id for e in self._forwarding}
+        self._destination_translations = [
+            (e, row)
+            for e in self.elements.values()
+            for row in e.translations
+            if row["kind"] != "source"
+        ]
         self.packets = Packets(
             [
                 boundary
@@ -304,7 +316,10 @@ class Forwarding:
         """The feet in a domain whose element answers for an address."""
         owners = {foot.element for foot in self.owners[address]}
         exact = [f for f in self.members[out.domain] if f.address == address]
-        return exact or [f for f in self.members[out.domain] if f.element in owners]
+        if exact or address.version == 6:
+            # A host answers for an address of the interface asked at (RFC 4861 section 7.2.3).
+            return exact
+        return [f for f in self.members[out.domain] if f.element in owners]
 
     # What comes to one destination
 
@@ -319,40 +334,93 @@ class Forwarding:
                 at.address is not None and not is_pod and not self.is_pod_network(foot)
             ):
                 start[foot] = self.passes(element, "in", foot, None, at)
-        if at.address is None:
-            return start
-        arrived = self._carried(start, at.address, at)
+        return self._reaching(start, at, [at])
+
+    def _reaching(self, start: Arrived, at: Destination, passed_by: list[Destination]) -> Arrived:
+        """What comes to the feet at the start, under this destination or one that becomes it."""
+        # What a router has translated already is not gone through its translations again.
+        after, arrived = self._carried(start, at, is_last=len(passed_by) == 1)
         for router, row, was in self._translations_to(at):
-            # What a router translates arrives there under another address.
+            if was in passed_by:
+                continue
             first: Arrived = {}
             for foot in router.feet:
-                if row["interface"] in (None, foot.id) and foot in arrived:
-                    first[foot] = arrived[foot]
+                if foot in after:
+                    by_row = self._changed(router, foot, was).get(row["id"])
+                    if by_row is not None:
+                        first[foot] = after[foot].and_then(by_row)
             if first:
-                for foot, passed in self._carried(first, was, at, routed=False).items():
+                for foot, passed in self._reaching(first, was, [*passed_by, was]).items():
                     arrived[foot] = arrived[foot].or_else(passed) if foot in arrived else passed
         return arrived
 
     def _carried(
-        self, start: Arrived, address: Address, at: Destination, *, routed: bool = True
-    ) -> Arrived:
-        """What routers bring to the feet at the start, however many of them one after the other."""
-        arrived = dict(start)
-        to = Destination(address, at.element, at.protocol, at.port)
-        leads_to = self._routers_towards(address) if routed or start else {}
+        self, start: Arrived, to: Destination, *, is_last: bool
+    ) -> tuple[Arrived, Arrived]:
+        """What routers bring to the feet at the start, however many of them one after the other.
+
+        First what comes through if it has this destination once the element at the foot has
+        translated it, then what comes through if it has it on arrival.
+        """
+        after = dict(start)
+        arrived = {f: self._kept(f, to, p) if is_last else p for f, p in start.items()}
+        leads_to = self._routers_towards(to, start)
         waiting = deque(start)
         while waiting:
             foot = waiting.popleft()
             for router, way in leads_to.get(foot, ()):
-                for came_by in _that_route(router):
+                for came_by in (f for f in router.feet if not self._is_port(router, f)):
                     passed = self._through(router, came_by, way, to, arrived[foot])
                     if not passed.perhaps.any():
                         continue
+                    before = after.get(came_by, self.packets.none())
+                    if not before.adds(passed):
+                        continue
+                    after[came_by] = before.or_else(passed)
+                    kept = self._kept(came_by, to, after[came_by])
                     before = arrived.get(came_by, self.packets.none())
-                    if before.adds(passed):
-                        arrived[came_by] = before.or_else(passed)
+                    if before.adds(kept):
+                        arrived[came_by] = before.or_else(kept)
                         waiting.append(came_by)
-        return arrived
+        return after, arrived
+
+    def _kept(self, foot: Foot, to: Destination, passed: LetThrough) -> LetThrough:
+        """Less what the element at the foot sends elsewhere by translating its destination."""
+        element = self.elements[foot.element]
+        if not any(row["kind"] != "source" for row in element.translations):
+            return passed
+        return passed.and_then(self._changed(element, foot, to)[None])
+
+    def _changed(
+        self, router: Element, foot: Foot, to: Destination
+    ) -> dict[str | None, LetThrough]:
+        """Which sorts of packets that come in by a foot each destination translation takes.
+
+        By the translation's key; under None what none takes.
+        """
+        left = self.packets.all()
+        found: dict[str | None, LetThrough] = {}
+        for row in router.translations:
+            if row["kind"] == "source":
+                continue
+            certainty = _fits(row, foot, to)
+            if certainty == NO:
+                continue
+            source = network_of(row["source_range"])
+            hit = self.packets.let_from(source)
+            if certainty == MAYBE or row["kind"] is None:
+                because = (f"whether {row['origin'] or row['id']} changes the address",)
+                hit = LetThrough(self.packets.none().surely, hit.perhaps, because)
+            found[row["id"]] = left.and_then(hit)
+            left = LetThrough(
+                left.surely & ~hit.perhaps, left.perhaps & ~hit.surely,
+                (*left.because, *hit.because), left.origins,
+            )  # fmt: skip
+        found[None] = left
+        for row in router.translations:
+            if row["id"] in found and _leaves_as_it_is(row, to):
+                found[None] = found[None].or_else(found[row["id"]])
+        return found
 
     def _through(
         self, router: Element, came_by: Foot, way: _Way, to: Destination, then: LetThrough
@@ -368,6 +436,8 @@ class Forwarding:
         because = way.because
         if router.forwards is None:
             because = (*because, f"whether {router.origin} passes packets on is not stated")
+        if way.out is not None and self.isolates(way.out, way.to):
+            because = (*because, f"whether {router.origin} is apart from the others there")
         if because:
             nothing = self.packets.none().surely
             passed = LetThrough(
@@ -382,60 +452,104 @@ class Forwarding:
     ) -> LetThrough:
         """What comes through from a router that changes source addresses on the way out."""
         surely, perhaps = then.surely.copy(), then.perhaps.copy()
-        done = np.zeros(len(surely), np.bool_)
+        left = self.packets.all()
         for row in router.translations:
-            if row["kind"] != "source" or row["interface"] not in (None, out.id):
+            certainty = _fits(row, out, to)
+            if row["kind"] == "destination" or certainty == NO:
                 continue
-            source, destination = (
-                network_of(row["source_range"]),
-                network_of(row["destination_range"]),
-            )
-            if destination is not None and to.address is not None and to.address not in destination:
-                continue
-            changed = self.packets.within(source) if source else np.ones(len(surely), np.bool_)
-            changed &= ~done
+            hit = left.and_then(self.packets.let_from(network_of(row["source_range"])))
+            sure = hit.surely
+            if certainty == MAYBE or row["kind"] is None:
+                sure = self.packets.none().surely
             become = network_of(row["to_range"])
             address = become.network_address if become is not None else out.address
             if address is None:
-                perhaps |= changed & then.perhaps.any()
-                surely &= ~changed
+                at = np.ones(len(surely), np.bool_)
             else:
-                at = self.packets.from_address(address)
-                surely = np.where(changed, then.surely[at].any(), surely)
-                perhaps = np.where(changed, then.perhaps[at].any(), perhaps)
-            done |= changed
+                owners = self.owners.get(address)
+                owner = owners[0].element if owners else None
+                at = self.packets.sent_from(address, ports_of(row["to_ports"]), owner)
+            # Any of the ports may be put in place: only what passes with each surely passes.
+            all_pass, some_pass = bool(then.surely[at].all()), bool(then.perhaps[at].any())
+            if address is None:
+                all_pass = False
+            surely = np.where(sure, all_pass, surely & (all_pass | ~hit.perhaps))
+            perhaps = np.where(sure, some_pass, perhaps | (hit.perhaps & some_pass))
+            left = LetThrough(left.surely & ~hit.perhaps, left.perhaps & ~sure)
         return LetThrough(surely, perhaps, then.because, then.origins)
 
     def _translations_to(
         self, at: Destination
-    ) -> Iterator[tuple[Element, dict[str, Any], Address]]:
-        """Routers that send what goes to another address on to this destination."""
-        for router in self.elements.values():
-            for row in router.translations:
-                become, was = network_of(row["to_range"]), network_of(row["destination_range"])
-                if row["kind"] != "destination" or become is None or was is None:
-                    continue
-                ports = ports_of(row["to_ports"]) or ports_of(row["destination_ports"])
-                protocol = protocol_of(row["protocol"])
-                fits = at.address is not None and at.address in become
-                fits &= at.port is None or ports is None or ports[0] <= at.port <= ports[1]
-                fits &= at.protocol is None or protocol in (None, at.protocol)
-                if fits:
-                    yield router, row, was.network_address
+    ) -> Iterator[tuple[Element, dict[str, Any], Destination]]:
+        """Routers that send what goes to another destination on to this one."""
+        for router, row in self._destination_translations:
+            become, was = network_of(row["to_range"]), network_of(row["destination_range"])
+            if become is None or was is None or at.address is None or at.address not in become:
+                continue
+            put, ports = ports_of(row["to_ports"]), ports_of(row["destination_ports"])
+            protocol = protocol_of(row["protocol"])
+            span = put or ports
+            fits = at.port is None or span is None or span[0] <= at.port <= span[1]
+            fits &= at.protocol is None or protocol in (None, at.protocol)
+            if fits:
+                port = at.port if put is None else ports[0] if ports else None
+                owners = self.owners[was.network_address]
+                element = owners[0].element if owners else ""
+                yield (
+                    router,
+                    row,
+                    Destination(was.network_address, element, at.protocol or protocol, port),
+                )
 
-    def _routers_towards(self, address: Address) -> dict[Foot, list[tuple[Element, _Way]]]:
-        """Which routers send what goes to an address to which foot."""
+    def _routers_towards(
+        self, to: Destination, start: Arrived
+    ) -> dict[Foot, list[tuple[Element, _Way]]]:
+        """Which routers send what goes to a destination to which foot."""
         leads: dict[Foot, list[tuple[Element, _Way]]] = defaultdict(list)
-        for router in self.elements.values():
-            if self._may_forward(router) and address not in router.addresses():
+        address = to.address
+        if address is None:
+            # Any router may be told where it is; a pod network tells its pods alone.
+            because = (f"the address of {to.element} is not stated",)
+            ends = [foot for foot in start if not self.is_pod_network(foot)]
+            for router in self._forwarding:
+                # A router that states no route there may have been told one, whatever its feet.
+                for end in ends:
+                    leads[end].append((router, _Way(None, end, because)))
+                for out in (f for f in router.feet if not self._is_port(router, f)):
+                    for near in self.members[out.domain]:
+                        if near.element != router.id and near.element in self._is_forwarding:
+                            leads[near].append((router, _Way(out, near, because)))
+            return leads
+        for router in self._forwarding:
+            if address not in router.addresses():
                 for way in self._ways(router, address):
                     leads[way.to].append((router, way))
         return leads
 
-    def _may_forward(self, element: Element) -> bool:
+    def may_forward(self, element: Element) -> bool:
+        """Whether an element passes packets on, or may."""
         if element.forwards is None:
             return len({f.domain for f in element.feet}) > 1
         return element.forwards and bool(element.feet)
+
+    def isolates(self, one: Foot, other: Foot) -> bool:
+        """Whether two feet are in one segment whose members do not send to each other."""
+        segment = self.segments.get(one.segment or "")
+        return (
+            segment is not None
+            and one.segment == other.segment
+            and bool(segment["isolates_members"])
+        )
+
+    def _is_port(self, router: Element, foot: Foot) -> bool:
+        """Whether a foot is a port of a switch, so that what comes in there stays in its VLAN.
+
+        It is one where it is in a VLAN and has no address beside feet that have: elsewhere an
+        address that is not there is only not stated.
+        """
+        segment = self.segments.get(foot.segment or "")
+        in_vlan = segment is not None and segment["kind"] == "VLAN"
+        return in_vlan and foot.address is None and bool(router.addresses())
 
     def is_pod_network(self, foot: Foot) -> bool:
         """Whether a foot is a pod's in the network that its cluster gives it."""
@@ -443,16 +557,32 @@ class Forwarding:
         return segment is not None and segment["kind"] == "pod network"
 
 
+def _fits(row: dict[str, Any], foot: Foot, to: Destination) -> int:
+    """Whether a translation at a foot is for a destination, whatever the source."""
+    if row["interface"] not in (None, foot.id):
+        return NO
+    codes = [YES]
+    protocol, ports = protocol_of(row["protocol"]), ports_of(row["destination_ports"])
+    if protocol is not None:
+        codes.append(MAYBE if to.protocol is None else int(protocol == to.protocol))
+    if ports is not None:
+        codes.append(MAYBE if to.port is None else int(ports[0] <= to.port <= ports[1]))
+    destination, put = network_of(row["destination_range"]), network_of(row["to_range"])
+    if destination is not None:
+        codes.append(MAYBE if to.address is None else int(to.address in destination))
+    elif put is not None and to.address is not None:
+        codes.append(int(put.version == to.address.version))
+    return NO if NO in codes else max(codes)
+
+
+def _leaves_as_it_is(row: dict[str, Any], to: Destination) -> bool:
+    """Whether a translation of the destination puts in place what stood there."""
+    become, ports = network_of(row["to_range"]), ports_of(row["to_ports"])
+    same = become is not None and to.address is not None and to.address == become.network_address
+    return same and (ports is None or ports == (to.port, to.port))
+
+
 def _translated(rows: Sequence[dict[str, Any]]) -> list[Network]:
     """The ranges that translations tell sources apart by, and put in their place."""
     texts = [r[name] for r in rows for name in ("source_range", "to_range")]
     return [net for net in map(network_of, texts) if net is not None]
-
-
-def _that_route(router: Element) -> list[Foot]:
-    """The feet at which a router takes in what it is to pass on.
-
-    Beside feet that have an address, one that has none is a port of a switch: what comes in there
-    stays in its segment.
-    """
-    return [foot for foot in router.feet if foot.address is not None] or router.feet

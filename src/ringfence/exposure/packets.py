@@ -28,6 +28,7 @@ import pyarrow as pa
 from ringfence.exposure.filters import (
     Address,
     Destination,
+    LetThrough,
     RuleList,
     address_of,
     network_of,
@@ -164,7 +165,7 @@ class _Classes:
                 name = names.setdefault(kind, f"place {len(names) + 1} in {where}")
                 senders.setdefault(name, foot)
                 rows.append({"place": name, "element": element.id, "origin": foot.origin})
-            if not element.feet:
+            if not element.feet or any(map(_may_be_anywhere, element.feet)):
                 rows.append({"place": NOWHERE, "element": element.id, "origin": element.origin})
         return rows, senders
 
@@ -172,7 +173,13 @@ class _Classes:
         """What tells one sender from another."""
         lists = self._lists(element, "out", foot) if element.kind == "container" else ()
         own = self.packets.own(element.id, foot.address)
-        return foot.domain, foot.segment, own.start, lists
+        families = frozenset(
+            f.address.version if f.address is not None else None
+            for f in element.feet
+            if f.segment == foot.segment
+        )
+        itself = element.id if self.net.may_forward(element) else None
+        return foot.domain, foot.segment, own.start, lists, families, itself
 
     def _lists(self, element: Element, direction: str, foot: Foot) -> tuple[RuleList, ...]:
         """The lists of a direction at a foot, whatever they are for beyond it."""
@@ -231,13 +238,14 @@ class _Classes:
             feet = [foot for foot in feet if foot.address == address]
         for foot in feet:
             yield foot, Destination(foot.address, element, protocol, port)
-        if not feet:
+        if not feet or any(map(_may_be_anywhere, feet)):
             yield None, Destination(address, element, protocol, port)
 
     def _as_receiver(self, foot: Foot, at: Destination) -> object:
         """What tells one receiver from another."""
         element = self.net.elements[foot.element]
-        routed = at.address and (self._part(at.address), element.id if element.forwards else None)
+        one = element.id if self.net.may_forward(element) or element.translations else None
+        routed = one, at.address and self._part(at.address)
         groups = tuple(
             (group, self.packets.groups[group][element.id])
             for group in self._destination_groups
@@ -247,6 +255,44 @@ class _Classes:
         taken_in = tuple((f.domain, self._lists(element, "in", f)) for f in feet)
         return foot.domain, foot.segment, routed, groups, taken_in, at.protocol, at.port
 
+    def _taken_in(self, sender: Foot, arrived: Arrived) -> LetThrough:
+        """What members of the sender's domain take in from it."""
+        element = self.net.elements[sender.element]
+        passed = self.packets.none()
+        for foot, one in arrived.items():
+            if self.net.may_forward(element) and foot.element == element.id:
+                # It does not send to itself: what it could pass on it sends from its other feet.
+                continue
+            if not self.net.isolates(sender, foot):
+                passed = passed.or_else(one)
+            elif self.net.may_forward(element) or self.net.may_forward(
+                self.net.elements[foot.element]
+            ):
+                # Where all are apart, the router's port may be the one that is not.
+                apart = f"whether {foot.element} and {element.id} are apart in {foot.segment}"
+                nothing = self.packets.none().surely
+                passed = passed.or_else(
+                    LetThrough(nothing, one.perhaps, (apart, *one.because), one.origins)
+                )
+        return passed
+
+    def _own_packets(self, sender: Foot, at: Destination) -> slice | None:
+        """The sorts of packets that a sender sends from its own address to a destination.
+
+        None where another of its feet in the segment has an address of the destination's family,
+        and answers for it.
+        """
+        if at.address is not None and sender.address is not None:
+            version = at.address.version
+            others = {
+                f.address.version
+                for f in self.net.elements[sender.element].feet
+                if f.segment == sender.segment and f.address is not None
+            }
+            if sender.address.version != version and version in others:
+                return None
+        return self.packets.own(sender.element, sender.address)
+
     def _part(self, address: Address) -> object:
         """Addresses in one part are treated alike by every list, route and translation."""
         cuts = self._cuts[address.version]
@@ -255,22 +301,23 @@ class _Classes:
     def _passage(self, sender: Foot, arrived: Arrived, at: Destination) -> dict[str, object] | None:
         """What comes from a sender in a domain to a destination taken in at feet of the domain."""
         segment = self.net.segments.get(sender.segment or "")
-        if segment is not None and segment["isolates_members"]:
-            arrived = {f: p for f, p in arrived.items() if f.segment != sender.segment}
-        passed = self.packets.none()
-        for one in arrived.values():
-            passed = passed.or_else(one)
         element = self.net.elements[sender.element]
+        passed = self._taken_in(sender, arrived)
         if element.kind == "container":
             passed = passed.and_then(self.net.passes(element, "out", sender, None, at))
-        own = self.packets.own(sender.element, sender.address)
+        own = self._own_packets(sender, at)
+        if own is None:
+            return None
         checks = segment["checks_source"] if segment is not None else None
         if checks is None and self.net.is_pod_network(sender):
             checks = True
         because = list(passed.because)
-        can = bool(passed.surely[own].any()) or (checks is False and bool(passed.surely.any()))
+        family = self.packets.of_family(at.address)
+        can = bool(passed.surely[own].any()) or (
+            checks is False and bool((passed.surely & family).any())
+        )
         may = bool(passed.perhaps[own].any())
-        if not may and checks is not True and passed.perhaps.any():
+        if not may and checks is not True and (passed.perhaps & family).any():
             may = True
             if checks is None:
                 where = segment["origin"] if segment is not None else sender.origin
@@ -285,6 +332,13 @@ class _Classes:
             "because": None if can else "; ".join(because[:REASONS_TOLD]),
             "rests_on": "\n".join(rests),
         }
+
+
+def _may_be_anywhere(foot: Foot) -> bool:
+    """Whether a foot is in a segment that is not stated; a host's own address is in none."""
+    if foot.segment is not None:
+        return False
+    return foot.subnet is None or foot.subnet.num_addresses > 1
 
 
 def _sorted(table: Table, rows: Sequence[dict[str, object]]) -> pa.Table:

@@ -33,7 +33,9 @@ class Line:
             head = head[:10] + struct.pack("!H", _checksum(head)) + head[12:]
             self._head = b"\x08\x00" + head
         else:
-            self._head = b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, self._size, protocol, HOPS) + ends
+            self._head = (
+                b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, self._size, protocol, HOPS) + ends
+            )
         self._ends = ends + struct.pack("!HH", protocol, self._size)
 
     def frame(self, to_mac: bytes, from_mac: bytes, source_port: int, number: int) -> bytes:

@@ -84,9 +84,9 @@ def missing() -> str | None:
         return f"needs the right to make network namespaces: {error}"
     try:
         with space.entered():
-            _tried("ip", "link", "add", "a", "type", "veth", "peer", "name", "b")
-            _tried("ip", "link", "add", "c", "type", "bridge")
-            _tried("ip", "link", "add", "link", "a", "name", "m", "type", "macvlan")
+            _tried("ip", "link", "add", "va", "type", "veth", "peer", "name", "vb")
+            _tried("ip", "link", "add", "vc", "type", "bridge")
+            _tried("ip", "link", "add", "link", "va", "name", "vm", "type", "macvlan")
             _tried("nft", "add", "table", "inet", "t")
     except subprocess.CalledProcessError as error:
         return f"this kernel does not do `{' '.join(error.cmd)}`"
@@ -101,8 +101,8 @@ def has_vlan_devices() -> bool:
     space = Namespace()
     try:
         with space.entered():
-            _tried("ip", "link", "add", "a", "type", "veth", "peer", "name", "b")
-            _tried("ip", "link", "add", "link", "a", "name", "v", "type", "vlan", "id", "5")
+            _tried("ip", "link", "add", "va", "type", "veth", "peer", "name", "vb")
+            _tried("ip", "link", "add", "link", "va", "name", "vl", "type", "vlan", "id", "5")
     except subprocess.CalledProcessError:
         return False
     finally:
