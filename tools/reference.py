@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from ringfence import errors
 from ringfence.cli.app import app
 from ringfence.decision.options import FORBIDDEN, OPTION, OPTIONS, REMAINING
+from ringfence.exposure.control import powers
 from ringfence.exposure.presence import PRESENCE
 from ringfence.network.check import GAP
 from ringfence.network.diff import DIFFERENCE
@@ -294,6 +295,33 @@ def options() -> Iterator[str]:
     yield from _table(["option", "means"], [(f"`{k}`", v) for k, v in OPTIONS.items()])
 
 
+def exposure_powers() -> Iterator[str]:
+    """The powers and the threat profiles of `ringfence exposure`."""
+    known = powers()
+    yield "# Powers"
+    yield ""
+    yield "What `ringfence exposure` takes to follow from what. The cost is of one such repair, beside"
+    yield "the others and not in money."
+    for rule in known.rules:
+        yield from ("", f"## {rule.id}", "", f"{rule.says}.", "")
+        premise = " and ".join(f"`{p}`" for p in (rule.premise, rule.also) if p)
+        yield from _table(
+            ["", ""],
+            [
+                ("who holds", premise),
+                ("holds", f"`{rule.conclusion}`"),
+                ("repair", f"{rule.repair}, cost {rule.cost:g}" if rule.repair else "none"),
+                ("says who", "; ".join(f"{c.document}, {c.section}" for c in rule.cites)),
+            ],
+        )
+    yield from ("", "# Profiles", "", "What the hostile vendor has at first.", "")
+    yield from _table(
+        ["profile", "means", "cases"],
+        [(f"`{p.id}`", p.says, f"each {p.each}, the worst counts" if p.each else "one")
+         for p in known.profiles],
+    )  # fmt: skip
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "tables.md": tables,
     "commands.md": commands,
@@ -303,6 +331,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "sources.md": sources,
     "rules.md": rules,
     "options.md": options,
+    "powers.md": exposure_powers,
 }
 NOTE = "<!-- Written by tools/reference.py; changes here are lost. -->\n\n"
 

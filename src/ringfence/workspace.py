@@ -432,13 +432,33 @@ class Workspace:
     ) -> Tables:
         """What of the core the vendors, by their ids, come to control, read or stop.
 
-        Tables `exposed`, `chain`, `decider`, `affected_people`. `core` is the pack whose function
-        list draws the core.
+        Tables `exposed`, `chain`, `decider`, `asked`, `affected_people`. `core` is the
+        pack whose function list draws the core.
         """
         from ringfence.exposure.exposed import exposure  # noqa: PLC0415  # the compiler takes half a second to load
 
         ask = self._exposure_parameters(network, vendors, profiles, powers, chains)
         return self.cache.run(exposure, self._with_powers(network, core, powers), ask)
+
+    def what_if(
+        self,
+        network: Network,
+        sets: str,
+        vendors: Sequence[str],
+        profiles: Sequence[str],
+        core: Pack,
+        *,
+        powers: "Powers",
+    ) -> pa.Table:
+        """What each vendor, each pair of vendors, or the vendors in each region come to.
+
+        `sets` is `vendors`, `pairs` or `regions`; only the last asks of the vendors given.
+        """
+        from ringfence.exposure.what_if import WhatIfParameters, what_if  # noqa: PLC0415  # the compiler takes half a second to load
+
+        ask = self._exposure_parameters(network, vendors, profiles, powers, 0)
+        tables = self._with_powers(network, core, powers)
+        return self.cache.run(what_if, tables, WhatIfParameters(sets, ask))["what_if"]
 
     def repair(
         self,
@@ -485,6 +505,11 @@ class Workspace:
         rows = network.tables["operator"].select(["id", "name"]).to_pylist()
         return {row["id"]: row["name"] or row["id"] for row in rows}
 
+    def element_names(self, network: Network) -> dict[str, str]:
+        """The name of each element that states one, by its id."""
+        rows = network.tables["element"].select(["id", "name"]).to_pylist()
+        return {row["id"]: row["name"] for row in rows if row["name"]}
+
     def on_day(self, network: Network, day: date) -> Network:
         """The same network asked for another day."""
         return dataclasses.replace(network, as_of=day)
@@ -492,8 +517,11 @@ class Workspace:
     def judge(self, network: Network, pack: Pack) -> Tables:
         """Hold the network against a rule pack on the day: tables `finding` and `judged`."""
         ask = EvaluateParameters(network.as_of, values=self.settings.pack.get(pack.id, {}))
-        asked = network.tables.and_these(self._worked_out(network))
-        return self.cache.run(run_pack, asked, run_of(pack, ask))
+        return self.cache.run(run_pack, self.to_judge(network), run_of(pack, ask))
+
+    def to_judge(self, network: Network) -> Tables:
+        """The tables that rules read: the network's, and what was worked out of it so far."""
+        return network.tables.and_these(self._worked_out(network))
 
     def _worked_out(self, network: Network) -> Tables:
         """Who can send to whom, where `exposure` was asked of this network; else empty tables."""

@@ -14,6 +14,7 @@ from typer.core import TyperOption
 
 from ringfence import errors
 from ringfence.cli.app import app
+from ringfence.exposure.control import powers
 from ringfence.network.model import TABLES
 from ringfence.rules import pack as packs
 from ringfence.rules.written import DOCUMENTED
@@ -88,6 +89,16 @@ def test_every_rule_and_every_rule_field_is_named() -> None:
             assert f"`{rule.id}`" in text, rule.id
         for item in pack.manifest.not_encoded:
             assert f"`{item.id}`" in text, item.id
+
+
+def test_every_power_and_every_threat_profile_is_named() -> None:
+    text = page("powers.md")
+    for rule in powers().rules:
+        section = text.partition(f"## {rule.id}\n")[2].partition("\n## ")[0]
+        assert rule.says in section, rule.id
+        assert all(c.section in section.replace("\\|", "|") for c in rule.cites), rule.id
+    for profile in powers().profiles:
+        assert f"| `{profile.id}` |" in text, profile.id
 
 
 @pytest.mark.parametrize("file", PAGES, ids=lambda f: f.relative_to(ROOT).as_posix())

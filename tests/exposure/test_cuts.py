@@ -9,6 +9,10 @@ from hypothesis import strategies as st
 
 from ringfence.exposure.control import FACT, PowerGraph, PowerRule, Powers
 from ringfence.exposure.cuts import Cuts, Repair
+from ringfence.exposure.packets import OPENING
+from ringfence.exposure.told import Words
+from ringfence.network.model import TABLES
+from ringfence.store.duck import Tables
 
 CHEAP = PowerRule(
     id="cheap", says="", premise="n", conclusion="n", select="", cites=(), repair="mend", cost=1
@@ -26,6 +30,9 @@ class Given:
     def __init__(self, facts: list[Fact]) -> None:
         rows = [dict(zip(("rule", "premise", "also", "conclusion"), f, strict=True)) for f in facts]
         self.graph = PowerGraph(FACT.from_rows(rows))
+        tables = ("element", "segment", "operator", "endpoint")
+        nothing = {name: TABLES[name].empty() for name in tables}
+        self.words = Words(Tables({**nothing, "opening": OPENING.empty()}))
 
 
 def cheapest(

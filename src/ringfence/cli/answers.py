@@ -9,6 +9,7 @@ import typer
 from ringfence.cli.options import (
     HERE,
     AsOfOption,
+    AudienceOption,
     FailOnOption,
     JsonlOption,
     JsonOption,
@@ -254,12 +255,14 @@ def report(
     file: Annotated[
         Path, typer.Option("--out", help="Where to write the report: an .html file.")
     ] = Path("report.html"),
+    audience: AudienceOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Write the assessment of a vendor as one self-contained HTML file."""
     from ringfence.errors import UnavailableError  # noqa: PLC0415
     from ringfence.report.assessment import write  # noqa: PLC0415
+    from ringfence.rules.labels import for_audience  # noqa: PLC0415
     from ringfence.rules.pack import load_pack  # noqa: PLC0415
 
     out = output(as_json=as_json, quiet=quiet)
@@ -272,9 +275,10 @@ def report(
     place = workspace_in(workspace)
     network = network_of(place, as_of, snapshot, out)
     vendor_id = place.vendor(network, vendor)
-    loaded = [load_pack(name) for name in packs or PACKS]
+    loaded = for_audience([load_pack(name) for name in packs or PACKS], audience)
+    (drawn,) = for_audience([load_pack(core)], audience)
     days = [network.as_of, *(d for d in map(day, also or ()) if d)]
-    write(place.assessment(network, vendor_id, loaded, load_pack(core), days), file)
+    write(place.assessment(network, vendor_id, loaded, drawn, days), file)
     summary = {"vendor": vendor_id, "packs": [p.id for p in loaded], "report": str(file)}
     out.document("report", network, summary, network.tables["source_file"])
     out.say(f"wrote {file}")

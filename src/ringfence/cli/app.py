@@ -2,7 +2,7 @@
 
 import typer
 
-from ringfence.cli import answers, demo, exposure, linking, network, rules, sources
+from ringfence.cli import answers, demo, dependence, exposure, linking, network, rules, sources
 
 app = typer.Typer(
     name="ringfence",
@@ -25,6 +25,8 @@ for verb in (
     network.verify,
     answers.presence,
     exposure.exposure,
+    dependence.withdraw,
+    dependence.concentration,
     answers.decide,
     answers.report,
 ):

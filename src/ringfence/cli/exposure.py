@@ -23,6 +23,8 @@ from ringfence.cli.options import (
 from ringfence.errors import TimeLimitError, UsageError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from ringfence.cli.output import Output
     from ringfence.exposure.control import Powers
     from ringfence.exposure.cuts import Repair
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from ringfence.workspace import Network
 
 SHOWN_UNKNOWNS = 10
+SHOWN_SETS = 30
 
 FailOnOption = Annotated[
     str,
@@ -52,6 +55,13 @@ def exposure(
     profiles: Annotated[bool, typer.Option("--profiles", help="List the threat profiles.")] = False,
     core: CoreOption = "uk-dvd-2022",
     paths: Annotated[int, typer.Option(min=0, help="Show this many chains.")] = 3,
+    what_if: Annotated[
+        str | None,
+        typer.Option(
+            "--what-if",
+            help="Try many instead: vendors, pairs of them, or regions of the vendors given.",
+        ),
+    ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Look for the cheapest repair.")] = False,
     seconds: Annotated[float, typer.Option(min=0, help="Time to look for a repair.")] = 60,
     powers: Annotated[
@@ -74,7 +84,7 @@ def exposure(
     if profiles:
         _profiles(output(as_json=as_json, as_jsonl=as_jsonl, out=file, quiet=quiet), known)
         return
-    if not vendor:
+    if not vendor and what_if not in {"vendors", "pairs"}:
         raise UsageError("no vendor is given", where="--vendor", hint="see: ringfence show vendor")
     if fail_on not in {*VERDICTS[:2], "never"}:
         raise UsageError(
@@ -83,8 +93,13 @@ def exposure(
     out = output(as_json=as_json, as_jsonl=as_jsonl, out=file, quiet=quiet)
     place = workspace_in(workspace)
     network = network_of(place, as_of, snapshot, out)
+    vendor = vendor or []
     vendors = [place.vendor(network, name) for name in vendor]
     chosen = [name.strip() for name in profile.split("+") if name.strip()]
+    if what_if is not None:
+        rows = place.what_if(network, what_if, vendors, chosen, load_pack(core), powers=known)
+        _what_if(out, network, what_if, vendor, chosen, rows)
+        return
     found = place.exposure(network, vendors, chosen, load_pack(core), powers=known)
     exposed = found["exposed"].to_pylist()
     verdicts = {row["verdict"] for row in exposed}
@@ -105,6 +120,7 @@ def exposure(
     more = {
         "chain": chain,
         "decider": found["decider"],
+        "asked": found["asked"],
         "affected_people": found["affected_people"],
     }
     if mended is not None:
@@ -115,9 +131,11 @@ def exposure(
         _headline(out, vendor, chosen, network, exposed, whole)
         _by_function(out, exposed)
         _people(out, found)
-        _chains(out, chain.to_pylist(), exposed, paths)
+        names = place.element_names(network)
+        _chains(out, chain.to_pylist(), exposed, paths, names)
         _unknowns(out, found)
         _repair(out, mended)
+        _next(out, vendor, exposed, found, mended)
     if mended is not None and not mended.is_least:
         raise typer.Exit(TimeLimitError.exit_code)
     if fail_on != "never" and verdicts & set(VERDICTS[: VERDICTS.index(fail_on) + 1]):
@@ -143,6 +161,43 @@ def _profiles(out: "Output", known: "Powers") -> None:
     )
 
 
+def _what_if(
+    out: "Output",
+    network: "Network",
+    sets: str,
+    vendors: list[str],
+    profiles: list[str],
+    rows: "pa.Table",
+) -> None:
+    from ringfence.cli.output import cell  # noqa: PLC0415
+
+    summary = {"sets": sets, "vendors": vendors, "profiles": profiles, "cases": rows.num_rows}
+    out.document("exposure-what-if", network, summary, rows)
+
+    def span(row: dict[str, Any], effect: str) -> str:
+        low, high = (cell(float(row[f"{effect}_{end}"])) for end in ("low", "high"))
+        return low if low == high else f"{low} to {high}"
+
+    listed = rows.to_pylist()
+    whose = f"of {' and '.join(vendors)} " if sets == "regions" else ""
+    out.table(
+        f"What if {sets} {whose}were hostile, with {' and '.join(profiles)}, on {network.as_of}",
+        ("hostile", "elements", "breached", "unknown", "holds", "people read", "people stopped"),
+        [
+            (
+                r["of"],
+                *(cell(r[c]) for c in ("held", "breached", "unknown", "holds")),
+                span(r, "read"),
+                span(r, "stop"),
+            )
+            for r in listed[:SHOWN_SETS]
+        ],
+        right=(1, 2, 3, 4, 5, 6),
+        note="answers: to control, read or stop each core element; people: as is known, and at most"
+        + (f"\n{len(listed) - SHOWN_SETS:,} more: --json" if len(listed) > SHOWN_SETS else ""),
+    )
+
+
 def _headline(
     out: "Output",
     vendors: list[str],
@@ -161,7 +216,16 @@ def _headline(
         out.say("no element is stated to perform a core function, so there is nothing to answer")
         out.say("next: ringfence check")
         return
-    out.say(f"{words[whole]}: {len({r['element'] for r in exposed}):,} core elements looked at")
+    counts = ", ".join(
+        f"{sum(r['verdict'] == v for r in exposed):,} {v}"
+        for v in ("breached", "unknown", "holds")
+        if any(r["verdict"] == v for r in exposed)
+    )
+    elements = len({r["element"] for r in exposed})
+    out.say(f"{words[whole]}")
+    out.say(
+        f"{elements:,} core elements, {len(exposed):,} answers (to control, read or stop each): {counts}"
+    )
     out.say()
 
 
@@ -205,18 +269,26 @@ def _people(out: "Output", found: "Tables") -> None:
 
 
 def _chains(
-    out: "Output", chain: list[dict[str, Any]], exposed: list[dict[str, Any]], paths: int
+    out: "Output",
+    chain: list[dict[str, Any]],
+    exposed: list[dict[str, Any]],
+    paths: int,
+    names: dict[str, str],
 ) -> None:
     """The shortest chains, to answers of different functions first."""
+    from ringfence.exposure.exposed import VERDICTS  # noqa: PLC0415
+
     steps: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in chain:
         steps[row["element"], row["effect"]].append(row)
-    order = {"breached": 0, "unknown": 1}
     told = sorted(
         (r for r in exposed if (r["element"], r["effect"]) in steps),
-        key=lambda r: (order[r["verdict"]], r["steps"], r["kind"], r["element"], r["effect"]),
-    )
+        key=lambda r: (
+            VERDICTS.index(r["verdict"]), r["steps"], r["kind"], r["element"], r["effect"],
+        ),
+    )  # fmt: skip
     seen: set[tuple[str, str]] = set()
+    verbs = {"control": "it comes to control", "read": "it comes to read", "stop": "it can stop"}
     for row in told:
         if len(seen) >= paths:
             break
@@ -224,38 +296,66 @@ def _chains(
             continue
         seen.add((row["kind"], row["effect"]))
         out.say()
-        out.say(f"{row['verdict']}: {row['effect']} of {row['kind']} {row['element']}")
+        name = names.get(row["element"]) or row["element"]
+        out.say(f"{row['verdict'].upper()}: {verbs[row['effect']]} the {row['kind']} {name}")
+        out.say(f"  key {row['element']}")
         for step in steps[row["element"], row["effect"]]:
-            out.say(f"  {step['step']}. {step['says'] or step['rule']}")
-            out.say(f"     {step['conclusion']}")
+            out.say(f"  {step['step']}  {step['means'] or step['conclusion']}")
+            out.say(f"     because: {step['says'] or step['rule']}")
             if step["unknown"]:
-                out.say(f"     if so, which nobody stated: {step['unknown']}")
+                out.say(f"     ONLY IF, which nobody stated: {step['unknown']}")
             for origin in (step["origin"] or "").splitlines():
                 out.say(f"     read at {origin}")
             if step["cites"]:
-                out.say(f"     {step['cites']}")
+                out.say(f"     see {step['cites']}")
     more = len(steps) - len(seen)
     if more > 0 and seen:
         out.say()
-        out.say(f"{more:,} more chains: --paths, or --json")
+        out.say(f"{more:,} more chains: --paths {len(steps)}, or --json")
 
 
 def _unknowns(out: "Output", found: "Tables") -> None:
-    rows = found["decider"].to_pylist()
+    """What to ask, by the sort of fact: all of a sort together, with where the answer goes."""
+    every = found["asked"].to_pylist()
+    rows = [r for r in every if r["breaches"] or r["settles"]] or every
     if rows:
         out.say()
         out.table(
-            "Facts to collect, the most decisive first",
-            ("fact", "breached if so", "holds if not"),
+            "Facts to collect, the most decisive first; those of one sort are counted together",
+            ("fact", "facts", "fill", "breached if so", "holds if not"),
             [
-                (r["unknown"], f"{r['breaches']:,}", f"{r['settles']:,}")
+                (
+                    r["ask"],
+                    f"{r['facts']:,}",
+                    f"{r['table']}.{r['column']}" if r["table"] else "",
+                    f"{r['breaches']:,}",
+                    f"{r['settles']:,}",
+                )
                 for r in rows[:SHOWN_UNKNOWNS]
             ],
-            right=(1, 2),
-            note=f"{len(rows) - SHOWN_UNKNOWNS:,} more: --json"
-            if len(rows) > SHOWN_UNKNOWNS
-            else None,
+            right=(1, 3, 4),
+            note="one by one: --json (decider)"
+            + (
+                f"; {len(rows) - SHOWN_UNKNOWNS:,} more sorts" if len(rows) > SHOWN_UNKNOWNS else ""
+            ),
         )
+
+
+def _next(
+    out: "Output",
+    vendors: list[str],
+    exposed: list[dict[str, Any]],
+    found: "Tables",
+    mended: "Repair | None",
+) -> None:
+    """What to do next, as commands."""
+    tables = [r["table"] for r in found["asked"].to_pylist() if r["table"]]
+    if tables:
+        out.say(f"next: ringfence sources template {tables[0]} --out {tables[0]}.csv")
+        out.say("      fill it in and read it with: ringfence ingest")
+    if mended is None and any(r["verdict"] == "breached" for r in exposed):
+        named = " ".join(f"--vendor '{v}'" for v in vendors)
+        out.say(f"next: ringfence exposure {named} --repair")
 
 
 def _bounds(mended: "Repair") -> dict[str, object]:
@@ -271,6 +371,10 @@ def _repair(out: "Output", mended: "Repair | None") -> None:
     if mended is None:
         return
     rows = mended.changes.to_pylist()
+    if not rows and not mended.beyond:
+        out.say()
+        out.say("nothing to repair: what is known reaches nothing of the core")
+        return
     how = (
         "no cheaper one exists" if mended.is_least else f"none can cost less than {mended.lower:g}"
     )
@@ -278,11 +382,12 @@ def _repair(out: "Output", mended: "Repair | None") -> None:
     out.table(
         f"Cheapest repair of what is known: cost {mended.cost:g}; {how}",
         ("change", "to", "cost", "powers gone"),
-        [(r["change"], r["of"], f"{r['cost']:g}", f"{r['facts']:,}") for r in rows],
+        [(r["change"], r["means"] or r["of"], f"{r['cost']:g}", f"{r['facts']:,}") for r in rows],
         right=(2, 3),
         note="checked: the closure of the repaired network reaches none of it"
         if mended.is_checked
         else "NOT enough: the closure of the repaired network still reaches some of it",
     )
     if mended.beyond:
-        out.say(f"no change prevents: {', '.join(mended.beyond[:5])}")
+        more = f" and {len(mended.beyond) - 5:,} more" if len(mended.beyond) > 5 else ""
+        out.say(f"no change that we know of prevents: {', '.join(mended.beyond[:5])}{more}")

@@ -37,6 +37,7 @@ REPAIR = Table(
     (
         Column("change", Type.TEXT, "What to do", required=True),
         Column("of", Type.TEXT, "What to do it to", required=True),
+        Column("means", Type.TEXT, "The same in words and by name"),
         Column("cost", Type.DECIMAL, "What it costs beside the others", required=True),
         Column("facts", Type.INTEGER, "Powers it takes away", required=True),
         Column("origin", Type.TEXT, "Where one of those powers was read"),
@@ -69,6 +70,7 @@ class Cuts:
 
     def __init__(self, exposure: Exposure, powers: Powers) -> None:
         self.graph: PowerGraph = exposure.graph
+        self._words = exposure.words
         self.derivations = Derivations(self.graph.graph)
         self._name_changes(powers)
 
@@ -227,6 +229,7 @@ class Cuts:
                 {
                     "change": what,
                     "of": of,
+                    "means": self._words.change(of),
                     "cost": self.costs[change],
                     "facts": len(facts),
                     "origin": origin,

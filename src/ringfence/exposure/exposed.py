@@ -6,7 +6,7 @@ What the first holds is `breached`; what not even the second holds, `holds`; bet
 is breached if it alone turns out so, and how much holds if it alone turns out not so.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ringfence.exposure.closure import Flags, Held, Index, Ints, close
+from ringfence.exposure.arrays import Flags, Ints
+from ringfence.exposure.closure import WORD, Held, Index, close, close_words
 from ringfence.exposure.control import (
     EFFECTS,
     FACT,
@@ -26,6 +27,7 @@ from ringfence.exposure.control import (
     open_node,
 )
 from ringfence.exposure.proofs import Derivations, Derived
+from ringfence.exposure.told import Ask, Words, asks, listed
 from ringfence.network.functions import SERVING
 from ringfence.network.model import NETWORK_TABLES
 from ringfence.network.ownership import group
@@ -67,6 +69,7 @@ CHAIN = Table(
         Column("premise", Type.TEXT, "What is held before"),
         Column("also", Type.TEXT, "What is held before as well, where two are needed"),
         Column("conclusion", Type.TEXT, "What is held then", required=True),
+        Column("means", Type.TEXT, "What is held then, in words and by name"),
         Column("unknown", Type.TEXT, "The unknown that this step takes to be so"),
         Column("cites", Type.TEXT, "Who says that there is such a power"),
         Column("origin", Type.TEXT, "Where the fact was read"),
@@ -84,6 +87,22 @@ DECIDER = Table(
                required=True, minimum=0),
     ),
 )  # fmt: skip
+ASKED = Table(
+    "asked",
+    "facts of one sort to collect, and what they decide together",
+    ("ask",),
+    (
+        Column("ask", Type.TEXT, "What to ask", required=True),
+        Column("table", Type.TEXT, "The table of the model the answers belong in"),
+        Column("column", Type.TEXT, "The column of it"),
+        Column("facts", Type.INTEGER, "How many there are", required=True, minimum=1),
+        Column("of", Type.TEXT, "Of what, the most decisive first"),
+        Column("breaches", Type.INTEGER, "Answers that are breached if all of them turn out so",
+               required=True, minimum=0),
+        Column("settles", Type.INTEGER, "Answers that hold if none of them turns out so",
+               required=True, minimum=0),
+    ),
+)  # fmt: skip
 AFFECTED = Table(
     "affected_people",
     "people whose traffic could be read or stopped",
@@ -97,7 +116,7 @@ AFFECTED = Table(
         Column("not_stated", Type.INTEGER, "Sites with a radio or access element that state none"),
     ),
 )  # fmt: skip
-READS = (*(t.name for t in NETWORK_TABLES), "fact", "scope")
+READS = (*(t.name for t in NETWORK_TABLES), "opening", "fact", "scope")
 
 CASES_AT_ONCE = 512
 """Wider passes take more memory (64 bytes a component) and hardly less time a case."""
@@ -113,7 +132,7 @@ class ExposureParameters:
     chains: int = 200
 
 
-@step(reads=READS, writes=("exposed", "chain", "decider", "affected_people"), version=1)
+@step(reads=READS, writes=("exposed", "chain", "decider", "asked", "affected_people"), version=2)
 def exposure(network: Tables, parameters: ExposureParameters) -> Answer:
     """Close the powers of the network for hostile vendors; `scope` says which kinds are core."""
     return Exposure(network, parameters).answer()
@@ -144,8 +163,9 @@ class Exposure:
         self.parameters = parameters
         self.graph = index[0] if index else PowerGraph(FACT.conform(network["fact"]))
         self.index = index[1] if index else Index.of(self.graph.graph)
-        self.seeds = list(_seeds(network, parameters))
+        self.seeds = list(seeds_of(network, parameters))
         self.targets = _targets(network)
+        self.words = Words(network)
 
     # What is held
 
@@ -166,6 +186,16 @@ class Exposure:
         else:
             opened = self.graph.number([open_node(u) for u in sorted(unknowns)])
         numbers = np.concatenate([self.graph.number(held), opened])
+        return numbers[numbers >= 0]
+
+    def _known_with_all_open(self, case: str | None) -> Ints:
+        """The nodes held at first that are known to be, and every unknown of a fact open."""
+        held = [
+            f"control element {s.element}"
+            for s in self.seeds
+            if s.case in (None, case) and s.unknown is None
+        ]
+        numbers = np.concatenate([self.graph.number(held), self.graph.open_nodes])
         return numbers[numbers >= 0]
 
     def known_at_first(self) -> Ints:
@@ -199,10 +229,57 @@ class Exposure:
             done += held.cases
         return found
 
+    def _varied(
+        self,
+        sets: Sequence[frozenset[str]],
+        nodes: Ints,
+        case: str | None,
+        every: frozenset[str],
+        *,
+        is_closed: bool,
+    ) -> Flags:
+        """Whether each node is held with each set alone open, or alone closed among `every`.
+
+        Tens of thousands of cases differ in a bit or two: the words are made from what they share.
+        """
+        component = self.index.component
+        place = {unknown: i for i, unknown in enumerate(sorted(every))}
+        which, opened = self._opened_by(place, case)
+        base = component[self.held_at_first(case, frozenset())]
+        found = np.zeros((len(nodes), len(sets)), np.bool_)
+        there = np.flatnonzero(nodes >= 0)
+        for start in range(0, len(sets), CASES_AT_ONCE):
+            block = sets[start : start + CASES_AT_ONCE]
+            bits = np.zeros((len(place), -(-len(block) // WORD) * WORD), np.bool_)
+            bits[:, : len(block)] = is_closed
+            for number, one in enumerate(block):
+                bits[[place[u] for u in one], number] = not is_closed
+            of_unknown = np.packbits(bits, axis=1, bitorder="little").view(np.uint64)
+            words = np.zeros((self.index.components, of_unknown.shape[1]), np.uint64)
+            words[base] = ~np.uint64(0)
+            np.bitwise_or.at(words, component[opened], of_unknown[which])
+            close_words(self.index, words)
+            rows = words[component[nodes[there]]].view(np.uint8)
+            held = np.unpackbits(rows, axis=1, bitorder="little")[:, : len(block)]
+            found[there, start : start + len(block)] = held
+        return found
+
+    def _opened_by(self, place: Mapping[str, int], case: str | None) -> tuple[Ints, Ints]:
+        """Pairs of an unknown, by its place, and a node that is held at first where it is open."""
+        names = [(place[u], open_node(u)) for u in place]
+        names += [
+            (place[s.unknown], f"control element {s.element}")
+            for s in self.seeds
+            if s.unknown is not None and s.unknown in place and s.case in (None, case)
+        ]
+        which = np.array([unknown for unknown, _ in names], np.int32)
+        opened = self.graph.number([name for _, name in names])
+        return which[opened >= 0], opened[opened >= 0]
+
     # The answer
 
     def answer(self) -> dict[str, pa.Table]:
-        """The four tables."""
+        """The five tables."""
         nodes = self._target_nodes()
         cases = self._cases()
         none: frozenset[str] = frozenset()
@@ -216,19 +293,36 @@ class Exposure:
             {**target, "verdict": verdict, "steps": steps.get(i), "case": decisive.get(i)}
             for i, (target, verdict) in enumerate(zip(self.targets, verdicts, strict=True))
         ]
+        decider, asked = self._deciders(nodes, breached, may, possible, cases)
         return {
             "exposed": _sorted(EXPOSED, rows),
             "chain": _sorted(CHAIN, chains),
-            "decider": self._deciders(nodes, breached, may, possible, cases),
+            "decider": decider,
+            "asked": asked,
             "affected_people": self._people(cases),
         }
 
     def _chains(
         self, nodes: Ints, known: Flags, possible: Flags, cases: Sequence[str | None]
     ) -> tuple[list[dict[str, object]], dict[int, int], dict[int, str | None]]:
-        """The shortest chains, breached ones first; how long each is, and in which case."""
+        """The shortest chains, breached ones first; how long each is, and in which case.
+
+        Of an answer that is unknown the chain is the shortest from what is known to be the vendor's,
+        where there is one: that the core itself may be the vendor's is told only where there is none.
+        """
         derivations = Derivations(self.graph.graph)
-        derived: dict[tuple[int, bool], Derived] = {}
+        derived: dict[tuple[int, str], Derived] = {}
+
+        def search(case: int, first: str) -> Derived:
+            if (case, first) not in derived:
+                at_first = {
+                    "known": lambda: self.held_at_first(cases[case], frozenset()),
+                    "open": lambda: self._known_with_all_open(cases[case]),
+                    "all": lambda: self.held_at_first(cases[case], None),
+                }[first]()
+                derived[case, first] = derivations.search(at_first)
+            return derived[case, first]
+
         rows: list[dict[str, object]] = []
         steps: dict[int, int] = {}
         decisive: dict[int, str | None] = {}
@@ -236,12 +330,10 @@ class Exposure:
         for target in map(int, order):
             is_known = bool(known[target].any())
             case = int(np.argmax((known if is_known else possible)[target]))
-            if (case, is_known) not in derived:
-                opened: frozenset[str] | None = frozenset() if is_known else None
-                at_first = self.held_at_first(cases[case], opened)
-                derived[case, is_known] = derivations.search(at_first)
-            found = derived[case, is_known]
             node = int(nodes[target])
+            found = search(case, "known" if is_known else "open")
+            if not found.holds(node):
+                found = search(case, "all")
             steps[target] = int(found.depth[node])
             decisive[target] = cases[case]
             if len(steps) <= self.parameters.chains:
@@ -265,6 +357,7 @@ class Exposure:
                     "rule": seed.profile,
                     "says": self._says(seed.profile),
                     "conclusion": held,
+                    "means": self.words.held(held),
                     "unknown": seed.unknown,
                     "origin": seed.origin,
                 }
@@ -274,7 +367,7 @@ class Exposure:
             if one.is_rule and one.conclusion >= len(self.graph.nodes):
                 continue
             fact = self.graph.of_step(is_rule=one.is_rule, number=one.number)
-            yield {**of, "step": number, **fact}
+            yield {**of, "step": number, **fact, "means": self.words.held(fact["conclusion"])}
             number += 1
 
     def _seed_of(self, element: str) -> Seed:
@@ -286,23 +379,52 @@ class Exposure:
 
     def _deciders(
         self, nodes: Ints, breached: Flags, may: Flags, possible: Flags, cases: Sequence[str | None]
-    ) -> pa.Table:
-        """What each unknown decides: opened alone, and closed alone."""
+    ) -> tuple[pa.Table, pa.Table]:
+        """What each unknown decides, opened alone and closed alone; and those of one sort together."""
         open_answers = may & ~breached
         if not open_answers.any():
-            return DECIDER.empty()
+            return DECIDER.empty(), ASKED.empty()
         case = cases[int(np.argmax(possible[open_answers].sum(axis=0)))]
         every = frozenset(self._relevant(nodes[open_answers], case))
         unknowns = sorted(every)
-        alone = self._reached([(case, frozenset({u})) for u in unknowns], nodes)
-        others = [(case, every - {u}) for u in unknowns]
-        without = self._reached(others, nodes)
+        sorts = asks(unknowns)
+        sets = [frozenset({u}) for u in unknowns] + [frozenset(of) for of in sorts.values()]
+        alone = self._varied(sets, nodes, case, every, is_closed=False)
+        without = self._varied(sets, nodes, case, every, is_closed=True)
         breaches = (alone & open_answers[:, None]).sum(axis=0).tolist()
         settles = (~without & open_answers[:, None]).sum(axis=0).tolist()
+        single = len(unknowns)
         decided = sorted(
-            zip(unknowns, breaches, settles, strict=True), key=lambda d: (-(d[1] + d[2]), d[0])
+            zip(unknowns, breaches[:single], settles[:single], strict=True),
+            key=lambda d: (-(d[1] + d[2]), d[0]),
         )
-        return DECIDER.from_rows(dict(zip(DECIDER.names, one, strict=True)) for one in decided)
+        rank = {unknown: place for place, (unknown, _, _) in enumerate(decided)}
+        together = [
+            self._asked(ask, text, sorted(of, key=lambda u: rank[u]), breach, settle)
+            for ((ask, text), of), breach, settle in zip(
+                sorts.items(), breaches[single:], settles[single:], strict=True
+            )
+        ]
+        together.sort(key=lambda row: (-(row["breaches"] + row["settles"]), row["ask"]))
+        return (
+            DECIDER.from_rows(dict(zip(DECIDER.names, one, strict=True)) for one in decided),
+            ASKED.from_rows(together),
+        )
+
+    def _asked(
+        self, ask: Ask | None, text: str, unknowns: list[str], breaches: int, settles: int
+    ) -> dict[str, Any]:
+        """A row of `asked`."""
+        subjects = [self.words.subject(u) for u in unknowns]
+        return {
+            "ask": ask.says.format(listed(subjects)) if ask else text,
+            "table": ask.table if ask else None,
+            "column": ask.column if ask else None,
+            "facts": len(unknowns),
+            "of": ", ".join(subjects),
+            "breaches": breaches,
+            "settles": settles,
+        }
 
     def _relevant(self, targets: Ints, case: str | None) -> list[str]:
         """The unknowns that some derivation of a target may rest on."""
@@ -332,6 +454,24 @@ class Exposure:
 
     def _people(self, cases: Sequence[str | None]) -> pa.Table:
         """People at the sites whose serving elements, or whose operator, could be read or stopped."""
+        rows = self._served()
+        at = {r["site"]: r["people"] for r in rows}
+        told = []
+        for effect in ("read", "stop"):
+            low, high = self.people_of(effect, cases, rows)
+            told.append(
+                {
+                    "effect": effect,
+                    "people_low": max(low),
+                    "people_high": max(high),
+                    "total": sum(v or 0.0 for v in at.values()),
+                    "not_stated": sum(1 for v in at.values() if v is None),
+                }
+            )
+        return AFFECTED.from_rows(told)
+
+    def _served(self) -> list[dict[str, Any]]:
+        """The elements that serve people, with the people at their site."""
         serving = pa.table({"kind": sorted({k for kinds in SERVING.values() for k in kinds})})
         served = self.network.and_these({"serving": serving}).query(
             "WITH people AS (SELECT site, max(people) AS people FROM demand WHERE to_site IS NULL "
@@ -340,37 +480,46 @@ class Exposure:
             "JOIN serving k ON k.kind = f.kind JOIN site s ON s.id = e.site "
             "LEFT JOIN people p ON p.site = e.site"
         )
-        rows = served.to_pylist()
-        at = {r["site"]: r["people"] for r in rows}
-        told = []
-        for effect in ("read", "stop"):
-            names = [f"{effect} element {r['element']}" for r in rows]
-            names += [f"{effect} operator {r['operator']}" for r in rows]
-            nodes = self.graph.number(names)
-            people = []
-            for opened in (frozenset[str](), None):
-                held = self._reached([(c, opened) for c in cases], nodes)
-                of_row = held[: len(rows)] | held[len(rows) :]
-                most = 0.0
-                for case in range(len(cases)):
-                    sites = {
-                        r["site"] for r, is_so in zip(rows, of_row[:, case], strict=True) if is_so
-                    }
-                    most = max(most, sum(at[s] or 0.0 for s in sites))
-                people.append(most)
-            told.append(
-                {
-                    "effect": effect,
-                    "people_low": people[0],
-                    "people_high": people[1],
-                    "total": sum(v or 0.0 for v in at.values()),
-                    "not_stated": sum(1 for v in at.values() if v is None),
-                }
-            )
-        return AFFECTED.from_rows(told)
+        rows: list[dict[str, Any]] = served.to_pylist()
+        return rows
+
+    def people_of(
+        self, effect: str, cases: Sequence[str | None], rows: list[dict[str, Any]] | None = None
+    ) -> tuple[list[float], list[float]]:
+        """People whose traffic could be read or stopped in each case: as is known, and at most."""
+        served = self._served() if rows is None else rows
+        at = {r["site"]: r["people"] for r in served}
+        names = [f"{effect} element {r['element']}" for r in served]
+        names += [f"{effect} operator {r['operator']}" for r in served]
+        nodes = self.graph.number(names)
+        people: list[list[float]] = []
+        for opened in (frozenset[str](), None):
+            held = self._reached([(c, opened) for c in cases], nodes)
+            of_row = held[: len(served)] | held[len(served) :]
+            people.append([])
+            for case in range(len(cases)):
+                pairs = zip(served, of_row[:, case], strict=True)
+                sites = {r["site"] for r, is_so in pairs if is_so}
+                people[-1].append(sum(at[s] or 0.0 for s in sorted(sites)))
+        return people[0], people[1]
+
+    def verdicts_of(self, cases: Sequence[str | None]) -> list[dict[str, int]]:
+        """How many answers are breached, unknown and hold in each case."""
+        nodes = self.graph.number([f"{t['effect']} element {t['element']}" for t in self.targets])
+        known = self._reached([(c, frozenset()) for c in cases], nodes)
+        may = self._reached([(c, None) for c in cases], nodes)
+        return [
+            {
+                "breached": int(known[:, i].sum()),
+                "unknown": int((may[:, i] & ~known[:, i]).sum()),
+                "holds": int((~may[:, i]).sum()),
+            }
+            for i in range(len(cases))
+        ]
 
 
-def _seeds(network: Tables, parameters: ExposureParameters) -> Iterator[Seed]:
+def seeds_of(network: Tables, parameters: ExposureParameters) -> Iterator[Seed]:
+    """What the hostile hold at first, or may hold."""
     hostile = sorted({v for one in parameters.vendors for v in group(one, network)})
     tables = network.and_these({"hostile": pa.table({"vendor": pa.array(hostile, pa.string())})})
     with jail_for(tables, [profile.select for profile in parameters.profiles]) as jail:

@@ -1,0 +1,1 @@
+"""What hangs on whom: the service tree, what fails when a vendor is gone, concentration."""
