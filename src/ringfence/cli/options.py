@@ -37,6 +37,15 @@ FailOnOption = Annotated[
 ]
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="How many processes to use.")]
 
+AudienceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--audience",
+        metavar="LABEL",
+        help="For whom it is: public, internal, confidential or secret. What is above is left out.",
+    ),
+]
+
 HERE = Path()
 
 

@@ -1,16 +1,18 @@
-"""Verbs about the law: rules list, show, test, run."""
+"""Verbs about the law: rules list, show, test, run, and those of `regimes` and `writing`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ringfence.cli import regimes, writing
 from ringfence.cli.options import (
     HERE,
     AsOfOption,
+    AudienceOption,
     FailOnOption,
     JsonlOption,
     JsonOption,
-    OutOption,
     QuietOption,
     SnapshotOption,
     WorkspaceOption,
@@ -24,13 +26,24 @@ from ringfence.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pyarrow as pa
 
     from ringfence.cli.output import Output
+    from ringfence.rules.pack import Pack
+    from ringfence.workspace import Network
 
 app = typer.Typer(
     help="The law as tests: list, show, test and run rule packs.", no_args_is_help=True
 )
+
+for verb in (regimes.timeline, regimes.compare, regimes.lists, writing.new, writing.lint):
+    app.command()(verb)
+app.command("explain")(writing.explain_)
+app.command("sign")(writing.sign_)
+app.command("trust")(writing.trust_)
+app.command("keys")(writing.keys_)
 
 PackArgument = Annotated[str, typer.Argument(help="A pack that comes with us, or its folder.")]
 
@@ -129,13 +142,17 @@ def show(
 
 @app.command("test")
 def try_(pack: PackArgument, as_json: JsonOption = False) -> None:
-    """Run a pack's own tests; leave with code 1 if one fails."""
+    """Run a pack's own tests; leave with code 1 if one fails or a verdict of a rule is untested."""
+    from ringfence.rules.lint import COVERAGE, coverage  # noqa: PLC0415
     from ringfence.rules.pack import load_pack  # noqa: PLC0415
     from ringfence.rules.trial import test_pack  # noqa: PLC0415
     from ringfence.store.tables import Column, Table, Type  # noqa: PLC0415
 
     out = output(as_json=as_json)
-    trials = test_pack(load_pack(pack))
+    loaded = load_pack(pack)
+    trials = test_pack(loaded)
+    covered = COVERAGE.from_rows(coverage(loaded))
+    bare = [row for row in covered.to_pylist() if row["missing"]]
     failed = [t for t in trials if not t.passed]
     listing = Table(
         "trial",
@@ -151,16 +168,29 @@ def try_(pack: PackArgument, as_json: JsonOption = False) -> None:
     rows = listing.from_rows(
         {"rule": t.rule, "test": t.test, "as_of": t.as_of, "problem": t.problem} for t in trials
     )
-    summary = {"passed": len(trials) - len(failed), "failed": len(failed)}
-    out.document("rules-test", None, summary, rows)
+    verdicts, shown = (sum(covered.column(c).to_pylist()) for c in ("verdicts", "shown"))
+    summary = {
+        "passed": len(trials) - len(failed),
+        "failed": len(failed),
+        "verdicts": verdicts,
+        "verdicts_tested": shown,
+    }
+    out.document("rules-test", None, summary, rows, {"coverage": covered})
     if failed:
         out.table(
             "Failed",
             ("rule", "test", "as of", "problem"),
             [(t.rule, t.test or "", str(t.as_of or ""), t.problem or "") for t in failed],
         )
+    if bare:
+        out.table(
+            "Verdicts that no test expects",
+            ("rule", "missing"),
+            [(row["rule"], row["missing"]) for row in bare],
+        )
     out.say(f"{summary['passed']} passed, {summary['failed']} failed")
-    if failed:
+    out.say(f"{shown} of {verdicts} verdicts tested")
+    if failed or bare:
         raise typer.Exit(1)
 
 
@@ -172,27 +202,59 @@ def run(
     snapshot: SnapshotOption = None,
     limit: Annotated[int, typer.Option(min=0, help="Findings to show of each rule.")] = 3,
     fail_on: FailOnOption = "never",
+    audience: AudienceOption = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="Write it as: sarif, junit or oscal.")
+    ] = None,
     as_json: JsonOption = False,
     as_jsonl: JsonlOption = False,
-    file: OutOption = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Write to: .parquet, .csv, .xlsx, .sarif, .xml (JUnit) or .oscal.json."
+        ),
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Hold the network against rule packs, under the law of a day."""
     import pyarrow as pa  # noqa: PLC0415
 
+    from ringfence.rules.labels import for_audience, label_of, labelled  # noqa: PLC0415
     from ringfence.rules.pack import load_pack  # noqa: PLC0415
+    from ringfence.rules.signatures import KEYS, standing_of  # noqa: PLC0415
     from ringfence.rules.tally import tally, totals  # noqa: PLC0415
 
     check_fail_on(fail_on)
-    out = output(as_json=as_json, as_jsonl=as_jsonl, out=file, quiet=quiet)
+    form = _form(form, file, is_json=as_json or as_jsonl)
+    out = output(as_json=as_json, as_jsonl=as_jsonl, out=None if form else file, quiet=quiet)
+    loaded = for_audience([load_pack(name) for name in packs], audience)
     place = workspace_in(workspace)
     network = network_of(place, as_of, snapshot, out)
-    results = [(p, place.judge(network, p)) for p in (load_pack(name) for name in packs)]
-    findings = pa.concat_tables([r["finding"] for _, r in results])
-    judged = pa.concat_tables([r["judged"] for _, r in results])
+    standings = {p.id: standing_of(p, place.folder / KEYS) for p in loaded}
+    for pack in loaded:
+        if not pack.built_in:
+            out.note(f"note   {pack.id}: {standings[pack.id]}")
+    results = [(p, place.judge(network, p)) for p in loaded]
+    findings = pa.concat_tables([labelled(r["finding"], p) for p, r in results])
+    judged = pa.concat_tables([labelled(r["judged"], p) for p, r in results])
     counted = [tally(r["finding"], r["judged"]) for _, r in results]
     summary = totals(pa.concat_tables(counted))
-    out.document("rules-run", network, summary, findings, {"judged": judged})
+    if form:
+        _write_form(out, form, file, network, loaded, {"finding": findings, "judged": judged})
+        if file is None:
+            if fails({v for v in ("breach", "unknown") if summary[v]}, fail_on):
+                raise typer.Exit(1)
+            return
+    label = label_of(loaded)
+    out.document(
+        "rules-run",
+        network,
+        {**summary, "label": label, "packs": {name: str(one) for name, one in standings.items()}},
+        findings,
+        {"judged": judged},
+    )
+    if label != "public":
+        out.say(f"label: {label}")
     for (pack, result), counts in zip(results, counted, strict=True):
         show_tally(out, f"{pack.manifest.title}, on {network.as_of}", counts)
         if limit:
@@ -201,6 +263,57 @@ def run(
     verdicts = {v for v in ("breach", "unknown") if summary[v]}
     if fails(verdicts, fail_on):
         raise typer.Exit(1)
+
+
+def _form(asked: str | None, file: Path | None, *, is_json: bool) -> str | None:
+    """The form that an option or the end of a file's name asks for."""
+    from ringfence.errors import UsageError  # noqa: PLC0415
+    from ringfence.rules.formats import ENDINGS, FORMATS  # noqa: PLC0415
+
+    if asked is not None and asked not in FORMATS:
+        raise UsageError(
+            f"{asked!r} is no format", where="--format", hint=f"one of: {', '.join(FORMATS)}"
+        )
+    if asked and is_json and file is None:
+        raise UsageError("give --format or --json, not both", hint="or name a file: --out")
+    if asked or file is None:
+        return asked
+    return next((form for end, form in ENDINGS.items() if file.name.lower().endswith(end)), None)
+
+
+def _write_form(
+    out: "Output",
+    form: str,
+    file: Path | None,
+    network: "Network",
+    packs: "Sequence[Pack]",
+    tables: "Mapping[str, pa.Table]",
+) -> None:
+    """Write the findings in a form of other programs, to a file or to stdout."""
+    from importlib.metadata import version  # noqa: PLC0415
+
+    from ringfence.errors import UsageError  # noqa: PLC0415
+    from ringfence.rules.formats import FORMATS, Results  # noqa: PLC0415
+    from ringfence.rules.labels import label_of  # noqa: PLC0415
+
+    results = Results(
+        packs,
+        tables["finding"],
+        tables["judged"],
+        network.as_of,
+        network.snapshot.id,
+        label_of(packs),
+        version("ringfence"),
+    )
+    text = FORMATS[form](results)
+    if file is None:
+        print(text, end="")  # noqa: T201
+        return
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write: {error.strerror}", where=str(file)) from error
+    out.note(f"wrote {tables['finding'].num_rows:,} findings to {file}")
 
 
 DUE = "due: a breach once its deadline has passed; due?: not known whether"

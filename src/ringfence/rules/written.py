@@ -199,6 +199,8 @@ class Manifest(Written):
     """The version of the pack."""
     binds: Words
     """Whom it binds."""
+    secrecy: Literal["public", "internal", "confidential", "secret"] = "public"
+    """The label of all that the pack says: nothing of it appears in an output with a lower one."""
     names: Literal["vendors", "criteria"]
     """Whom it means: the vendors it names, so that another one is not meant; or whoever meets its
     criteria, so that of a maker nobody has assessed it is not known."""
