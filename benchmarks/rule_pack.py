@@ -2,7 +2,8 @@
 
     uv run --no-sync python benchmarks/rule_pack.py [--elements 1000000]
 
-Claim: at least 5 times as fast as the same pack written in pandas, in the same run.
+Aim: at least 5 times as fast as the same pack written in pandas, in the same run; see
+docs/explanation/speed.md for what it came to.
 
 The rules are those of the two built-in packs; where two of them ask the same, one is varied, so
 that twenty questions are asked. The peer is written as one who knows pandas would: it reads only
