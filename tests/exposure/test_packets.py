@@ -154,6 +154,19 @@ def test_an_address_that_is_not_stated_may_be_in_a_range() -> None:
         assert answers(**{**listed, "interface": feet})["a", "b"] == answer
 
 
+def test_an_address_that_is_not_stated_is_of_the_other_ends_family() -> None:
+    # b takes packets in at an IPv4 address: what is said of all of IPv6 is not said of them.
+    feet = [foot("a", "lan"), *TWO["interface"][1:]]
+    listed = bounded("allow", DENY | {"source_range": "::/0"})
+    assert answers(**{**listed, "interface": feet})["a", "b"] == "can"
+    # Where neither is stated, all of one family may be all there is, or nothing of it.
+    listed = bounded("deny", ALLOW | {"source_range": "0.0.0.0/0"})
+    nowhere = [foot("a", "lan"), foot("b", "lan")]
+    assert answers(**{**listed, "interface": nowhere})["a", "b"] == "not known"
+    listed = bounded("allow", DENY | {"destination_range": "::/0"})
+    assert answers(**{**listed, "interface": nowhere})["a", "b"] == "not known"
+
+
 def test_its_own_list_does_not_bind_a_hostile_host_but_a_container() -> None:
     listed = bounded("deny")
     listed["boundary"] = [listed["boundary"][0] | {"element": "a", "direction": "out"}]
@@ -249,6 +262,27 @@ def test_a_router_sends_by_its_table(routes: list[Row], answer: str | None) -> N
     assert answers(**FAR, route=routes).get(("a", "c")) == answer
 
 
+def test_where_it_leaves_by_is_not_known_no_list_of_one_foot_stops_it() -> None:
+    # r1 states no route to c: it may leave by either foot, and only one of them stops packets.
+    wall = {"id": "wall", "element": "r1", "direction": "out", "default_action": "deny"}
+    for interface, answer in (("r1/lan", "not known"), ("r1/mid", "not known"), (None, None)):
+        found = answers(**FAR, boundary=[{**wall, "interface": interface}])
+        assert found.get(("a", "c")) == answer, interface
+
+
+def test_how_it_is_translated_hangs_on_where_it_leaves_by() -> None:
+    # c takes packets from one address, which r1 puts in place only where it leaves by r1/mid.
+    rows = {
+        **FAR,
+        "translation": [{"id": "1", "element": "r1", "kind": "source", "interface": "r1/mid",
+                         "source_range": "10.0.0.0/24", "to_range": "10.0.5.1/32"}],
+        "boundary": [{"id": "w", "element": "c", "direction": "in", "default_action": "deny"}],
+        "filter": [{"id": "f", "boundary": "w", "action": "allow",
+                    "source_range": "10.0.5.1/32"}],
+    }  # fmt: skip
+    assert answers(**rows).get(("a", "c")) == "not known"
+
+
 def test_routing_domains_are_apart() -> None:
     segments = [
         {"id": "red", "kind": "VRF", "name": "red"},
@@ -290,6 +324,18 @@ def test_a_host_takes_in_what_is_addressed_to_another_of_its_feet() -> None:
     }
     assert answers(**rows)["a", "b"] == "can"
     assert ("a", "c") not in answers(**{**rows, "endpoint": [*rows["endpoint"], ssh("c")]})
+
+
+def test_it_may_take_in_at_any_foot_what_is_addressed_to_one_of_no_stated_address() -> None:
+    # b listens on its foot in `other`, whose address nobody stated: a knows it, or may.
+    rows = {
+        **TWO,
+        "interface": [*TWO["interface"], foot("b", "other")],
+        "boundary": [{"id": "w", "element": "b", "direction": "in", "default_action": "deny"}],
+        "filter": [{"id": "f", "boundary": "w", "action": "allow",
+                    "destination_range": "10.0.1.0/24", "source_range": "10.0.0.1/32"}],
+    }  # fmt: skip
+    assert answers(**rows).get(("a", "b")) == "not known"
 
 
 def test_addresses_are_translated_on_the_way() -> None:

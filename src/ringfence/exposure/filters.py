@@ -207,7 +207,7 @@ class Packets:
         self._group_kind: Ints = table[:, 1].copy()
         self._port: Ints = table[:, 2].copy()
         self._first_row = {row: i * len(self._ports) for i, row in enumerate(rows)}
-        self._let_through: dict[tuple[RuleList, bytes], LetThrough] = {}
+        self._let_through: dict[tuple[RuleList, bytes, int | None], LetThrough] = {}
 
     def _kind(self, element: str) -> int:
         member_of = tuple(
@@ -305,9 +305,10 @@ class Packets:
                 surely=False, because=(f"the rules at {boundary.origin} are not given",)
             )
         codes = bytes(self._fits(entry, destination) for tier in boundary.tiers for entry in tier)
-        key = (boundary, codes)
+        version = None if destination.address is None else destination.address.version
+        key = (boundary, codes, version)
         if key not in self._let_through:
-            self._let_through[key] = self._gone_through(boundary, codes)
+            self._let_through[key] = self._gone_through(boundary, codes, version)
         return self._let_through[key]
 
     def _fits(self, entry: Entry, to: Destination) -> int:
@@ -324,22 +325,27 @@ class Packets:
             if to.address is not None:
                 inside = to.address.version == entry.destination.version
                 codes.append(int(inside and to.address in entry.destination))
-            elif entry.destination.prefixlen:
+            else:
+                # Even of a range that is all of a family: of which one it is is not stated.
                 codes.append(MAYBE)
         if entry.destination_group is not None:
             member = self.groups.get(entry.destination_group, {}).get(to.element)
             codes.append(NO if member is None else YES if member else MAYBE)
         return NO if NO in codes else max(codes)
 
-    def _matched(self, entry: Entry) -> tuple[Flags, Flags]:
-        """Which sorts of packets the source's side of an entry matches: surely, and perhaps."""
+    def _matched(self, entry: Entry, version: int | None) -> tuple[Flags, Flags]:
+        """Which sorts of packets the source's side of an entry matches: surely, and perhaps.
+
+        `version` is that of the destination's address, and so of the packet; None is not stated.
+        """
         surely = np.ones(len(self._part), np.bool_)
         perhaps = surely
         if entry.source is not None:
             inside = self.within(entry.source)
             unknown = self._part == UNKNOWN
-            whole = entry.source.prefixlen == 0
-            surely, perhaps = (inside | (unknown & whole)), (inside | unknown)
+            is_whole = entry.source.prefixlen == 0 and version == entry.source.version
+            is_possible = version in (None, entry.source.version)
+            surely, perhaps = inside | (unknown & is_whole), inside | (unknown & is_possible)
         if entry.source_group is not None:
             codes = self._members[entry.source_group][self._group_kind]
             surely, perhaps = surely & (codes == YES), perhaps & (codes != NO)
@@ -351,7 +357,7 @@ class Packets:
             surely, perhaps = surely & inside, perhaps & inside
         return surely, perhaps
 
-    def _gone_through(self, boundary: RuleList, codes: bytes) -> LetThrough:
+    def _gone_through(self, boundary: RuleList, codes: bytes, version: int | None) -> LetThrough:
         size = len(self._part)
         outcome = _Outcome(np.zeros(size, np.bool_), np.zeros(size, np.bool_))
         goes_on = np.ones(size, np.bool_)
@@ -359,7 +365,7 @@ class Packets:
         for tier in boundary.tiers:
             here, goes_on = goes_on, np.zeros(size, np.bool_)
             for entry, code in zip(tier, code_of, strict=False):
-                surely, perhaps = self._matched(entry)
+                surely, perhaps = self._matched(entry, version)
                 hit = here & perhaps
                 if code == NO or not hit.any():
                     continue

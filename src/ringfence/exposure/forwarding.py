@@ -326,14 +326,19 @@ class Forwarding:
     def arrived(self, to: Foot, at: Destination) -> Arrived:
         """For each foot that may take packets to a destination in, which sorts come to it."""
         element = self.elements[to.element]
-        start: Arrived = {}
-        is_pod = self.is_pod_network(to)
-        for foot in element.feet:
-            # A pod network brings packets to the pod they are addressed to and nowhere else.
-            if foot is to or (
-                at.address is not None and not is_pod and not self.is_pod_network(foot)
-            ):
-                start[foot] = self.passes(element, "in", foot, None, at)
+        start: Arrived = {to: self.passes(element, "in", to, None, at)}
+        # A pod network brings packets to the pod they are addressed to and nowhere else.
+        others = () if self.is_pod_network(to) else element.feet
+        for foot in others:
+            if foot is to or self.is_pod_network(foot):
+                continue
+            passed = self.passes(element, "in", foot, None, at)
+            if at.address is None:
+                # Who sends may know the address; whether there is one is not known to us.
+                because = (f"the address of {to.origin} is not stated", *passed.because)
+                nothing = self.packets.none().surely
+                passed = LetThrough(nothing, passed.perhaps, because, passed.origins)
+            start[foot] = passed
         return self._reaching(start, at, [at])
 
     def _reaching(self, start: Arrived, at: Destination, passed_by: list[Destination]) -> Arrived:
@@ -426,13 +431,15 @@ class Forwarding:
         self, router: Element, came_by: Foot, way: _Way, to: Destination, then: LetThrough
     ) -> LetThrough:
         """What a router takes in at a foot and sends on its way, if it comes through from there."""
-        out = way.out or came_by
         if way.out is not None and came_by.routing_domain != way.out.routing_domain:
             return self.packets.none()
-        passed = self.passes(router, "in", came_by, out, to)
-        passed = passed.and_then(self.passes(router, "through", came_by, out, to))
-        passed = passed.and_then(self.passes(router, "out", out, None, to))
-        passed = passed.and_then(self._as_translated(router, out, to, then))
+        leaves = self.packets.none()
+        # By which foot it leaves may not be known: what any of them lets through may pass.
+        for out in router.feet if way.out is None else (way.out,):
+            by_it = self.passes(router, "through", came_by, out, to)
+            by_it = by_it.and_then(self.passes(router, "out", out, None, to))
+            leaves = leaves.or_else(by_it.and_then(self._as_translated(router, out, to, then)))
+        passed = self.passes(router, "in", came_by, way.out, to).and_then(leaves)
         because = way.because
         if router.forwards is None:
             because = (*because, f"whether {router.origin} passes packets on is not stated")

@@ -251,7 +251,7 @@ class _Classes:
             for group in self._destination_groups
             if element.id in self.packets.groups[group]
         )
-        feet = element.feet if at.address is not None else (foot,)
+        feet = (foot,) if self.net.is_pod_network(foot) else element.feet
         taken_in = tuple((f.domain, self._lists(element, "in", f)) for f in feet)
         return foot.domain, foot.segment, routed, groups, taken_in, at.protocol, at.port
 

@@ -92,7 +92,6 @@ def test_what_is_withheld_never_makes_a_wrong_answer(seed: int) -> None:
     reached = arrived(rows, set())
     can = {k for k, answer in answers.items() if answer == "can"}
     assert reached - answers.keys() == set()
-    # What can by what is stated was probed; a packet lost on the way is not looked for again.
     assert can - arrived(rows, can) == set()
 
 
