@@ -2,8 +2,8 @@
 
     uv run --no-sync python benchmarks/rule_pack.py [--elements 1000000]
 
-Aim: at least 5 times as fast as the same pack written in pandas, in the same run; see
-docs/explanation/speed.md for what it came to.
+Aim: at least 5 times as fast as the same pack written in pandas, in the same run, cold and warm; it
+leaves with 1 where it is not. See docs/explanation/speed.md for what it came to.
 
 The rules are those of the two built-in packs; where two of them ask the same, one is varied, so
 that twenty questions are asked. The peer is written as one who knows pandas would: it reads only
@@ -16,6 +16,7 @@ equal.
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -32,6 +33,7 @@ AS_OF = date(2026, 6, 1)
 SEED = 20260601
 VENDORS, PRODUCTS, OPERATORS, REGIONS = 40, 2_000, 4, 12
 LISTED_SHARE = 0.15
+AIM = 5
 
 
 # The network.
@@ -208,14 +210,26 @@ type = "number"
     return files
 
 
+class WithoutThePeer:
+    """Makes pandas as absent as it is where only this program is installed."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Refuse pandas, and leave all else to the others."""
+        if name.partition(".")[0] == "pandas":
+            raise ModuleNotFoundError(name)
+
+
 def ours(folder: Path) -> Callable[[], list[Any]]:
     """What runs the pack; it returns (rule, subject, verdict, operator) of each finding, in columns."""
+    # The peer is no part of what a user installs, and Arrow would load it if it were found.
+    sys.meta_path.insert(0, WithoutThePeer())
     from ringfence.rules.evaluate import EvaluateParameters, evaluate  # noqa: PLC0415
     from ringfence.rules.pack import read_pack  # noqa: PLC0415
     from ringfence.store.duck import Tables  # noqa: PLC0415
 
     def run() -> list[Any]:
-        pack = read_pack(pack_files(), PACK, PACK, built_in=True)
+        files = json.loads((folder / "pack.json").read_text())
+        pack = read_pack(files, PACK, PACK, built_in=True)
         tables = Tables({file.stem: file for file in sorted(folder.glob("*.parquet"))})
         ask = EvaluateParameters(AS_OF, values={"high_data_rate_mbps": 10_000})
         found = evaluate(tables, pack, ask)["finding"]
@@ -267,7 +281,7 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, help="keep the network here, and use it if it is there"
     )
-    parser.add_argument("--rounds", type=int, default=2, help="the best of so many")
+    parser.add_argument("--rounds", type=int, default=3, help="the best of so many")
     parser.add_argument("--one", choices=["ours", "pandas"])
     asked = parser.parse_args()
     if asked.one:
@@ -277,13 +291,19 @@ def main() -> None:
         folder = asked.folder or Path(scratch)
         if not (folder / "element.parquet").exists():
             make(folder, asked.elements)
+        (folder / "pack.json").write_text(json.dumps(pack_files()))
         size = sum(file.stat().st_size for file in folder.glob("*.parquet")) / 1e6
         print(f"{asked.elements:,} elements, {size:.0f} MB of Parquet, 20 rules, as of {AS_OF}")
+        # From the second round on, both find their modules compiled, as a user does.
+        environment = os.environ | {"PYTHONPYCACHEPREFIX": f"{scratch}/compiled"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         found: dict[str, list[dict[str, Any]]] = {"ours": [], "pandas": []}
         for _ in range(asked.rounds):
             for which, results in found.items():
                 command = [sys.executable, __file__, "--one", which, "--folder", str(folder)]
-                answer = subprocess.run(command, check=True, capture_output=True, text=True)
+                answer = subprocess.run(
+                    command, check=True, capture_output=True, text=True, env=environment
+                )
                 results.append(json.loads(answer.stdout))
     marks = {result["mark"] for results in found.values() for result in results}
     if len(marks) != 1:
@@ -301,8 +321,11 @@ def main() -> None:
             best[which, state] = least[state]["wall_s"]
             cpu, peak = least[state]["cpu_s"], least["peak_mb"]
             print(f"{which:8}{state:>6}{least[state]['wall_s']:9.2f}{cpu:9.2f}{peak:9.0f}")
-    for state in ("cold", "warm"):
-        print(f"ratio {state}: {best['pandas', state] / best['ours', state]:.1f}")
+    ratios = {state: best["pandas", state] / best["ours", state] for state in ("cold", "warm")}
+    for state, ratio in ratios.items():
+        print(f"ratio {state}: {ratio:.1f} (aim {AIM})")
+    if min(ratios.values()) < AIM:
+        raise SystemExit(f"not {AIM} times as fast")
 
 
 if __name__ == "__main__":

@@ -363,7 +363,7 @@ def test_sources_are_gone_once_the_jail_is_closed(tmp_path: Path) -> None:
     write_parquet(outside, tmp_path / "secret.parquet")
     sources = Tables({"file": tmp_path / "secret.parquet", "memory": outside})
     made = "CREATE TABLE seen AS SELECT length(x) AS n FROM source.file UNION FROM (SELECT 1)"
-    with Jail(Tables({}), limits=LIMITS, sources=sources, prepare=[made]) as jail:
+    with Jail(Tables({}), limits=LIMITS, prepare=[sources, made]) as jail:
         assert jail.select("SELECT max(n) AS n FROM seen")["n"].to_pylist() == [len(SECRET)]
         for table in ("source.file", "source.memory", "file", "_source_memory", "memory"):
             refused(jail, f"SELECT * FROM {table}")

@@ -93,19 +93,26 @@ def ask_all(laid: Laid, questions: Questions) -> dict[str, pa.Table]:
     """Every rule's verdicts on the state, as `rule/<id>`: `at, verdict, because [, rests_on]`.
 
     `verdict` is a place in `VERDICTS`, and `at` the number of the subject's row in
-    `subjects/<table>`, which are its subjects in the order of their keys: `id, operator`. Raises
+    `subjects/<table>`, which are its subjects in the order of their keys: `id, operator, number`,
+    the last that of the row in the network's own table. Raises
     `PackError` where a rule does not run or its answer is not whole, `TimeLimitError` where one
     takes too much.
     """
     if not questions.rules:
         return {}
     wanted = sorted({rule.subjects for rule in questions.rules})
+    many = {name for name in wanted if laid.tables.rows(name) > FEW}
     with ExitStack() as stack:
+        # What is rewritten is kept, and ready by the time that the network is laid out.
+        rewriting = stack.enter_context(ThreadPoolExecutor(1))
+        for rule in questions.rules:
+            if rule.subjects in many:
+                rewriting.submit(by_row, statement(rule), rule.subjects, "verdict")
         jail = stack.enter_context(open_jail(laid, wanted, questions.limits))
         pool = ThreadPoolExecutor(questions.at_once)
         stack.callback(pool.shutdown, cancel_futures=True)
         # First of all, so that no rule waits for subjects that nobody has begun to read.
-        subjects = {name: _Subjects(jail, name, pool) for name in wanted}
+        subjects = {name: _Subjects(jail, name, laid, pool) for name in wanted}
         asked: dict[tuple[object, ...], Future[pa.Table]] = {}
         answers = []
         for rule, bound in zip(questions.rules, questions.bound, strict=True):
@@ -126,8 +133,9 @@ def ask_all(laid: Laid, questions: Questions) -> dict[str, pa.Table]:
 class _Subjects:
     """The rows that rules must judge, read in the background."""
 
-    def __init__(self, jail: Jail, table: str, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, jail: Jail, table: str, laid: Laid, pool: ThreadPoolExecutor) -> None:
         self.table = table
+        self._laid = laid
         self.size = int(jail.select_ours(f'SELECT count(*) FROM "{table}"').column(0)[0].as_py())
         self._jail = jail
         self._pool = pool
@@ -136,7 +144,7 @@ class _Subjects:
 
     @property
     def rows(self) -> pa.Table:
-        """Their keys and operators, `id, operator`, in the order of the keys."""
+        """Their keys, operators and numbers, in the order of the keys."""
         return self._read.result()[0]
 
     @property
@@ -154,16 +162,19 @@ class _Subjects:
         found = self._jail.select_ours(
             f'SELECT id, {operator} AS operator, rowid FROM "{self.table}"'
         )
-        numbers = found.column("rowid").to_numpy()
+        rowids = found.column("rowid").to_numpy()
         found = found.select(["id", "operator"]).combine_chunks()
         if not _ascends(found.column("id")):
             order = pc.sort_indices(found.column("id")).to_numpy()
-            found, numbers = found.take(order).combine_chunks(), numbers[order]
+            found, rowids = found.take(order).combine_chunks(), rowids[order]
             if not _ascends(found.column("id")):
                 _complain_of_a_key_twice(self.table, found.column("id"))
         place = np.empty(self.size, np.int64)
-        place[numbers] = np.arange(self.size)
-        return found, place
+        place[rowids] = np.arange(self.size)
+        number = rowids
+        if self.table == "element":
+            number = self._laid.elements.in_service(self._laid.as_of)[rowids]
+        return found.append_column("number", pa.array(number, pa.int32())), place
 
     def times(self, by_number: ByRow, bound: Mapping[str, object]) -> "Future[np.ndarray | None]":
         """How often a statement judges each, as `_times` tells; many ask it of the same rows."""
@@ -216,6 +227,8 @@ class _Question:
             return self._answer(keep_comply=keep_comply)
         except QueryError as error:
             raise _of_pack(error) from error
+        except pa.ArrowException:
+            self._complain("gives a subject or verdict that is no text")
 
     def _answer(self, *, keep_comply: bool) -> pa.Table:
         size = self._subjects.size

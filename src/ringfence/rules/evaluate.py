@@ -23,12 +23,13 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ringfence.errors import PackError, TimeLimitError
 from ringfence.network.model import FINDING
 from ringfence.provenance.step import Answer, step
 from ringfence.rules.asking import Questions, ask_all, read_rule
 from ringfence.rules.findings import Found, findings, plain
 from ringfence.rules.pack import Pack, list_packs, load_pack, read_pack
-from ringfence.rules.published import READS, WORKED_OUT, answerable, lay_out, whole
+from ringfence.rules.published import READS, WORKED_OUT, Laid, answerable, lay_out, whole
 from ringfence.rules.written import Rule, Standing
 from ringfence.store.duck import Tables
 from ringfence.store.jail import Limits, walled
@@ -102,8 +103,8 @@ def evaluate(tables: Tables, pack: Pack, parameters: EvaluateParameters) -> dict
 
     `tables` are those of a snapshot; one that is absent counts as empty. Texts that many findings
     share are dictionary-encoded, for there can be a million; `FINDING.conform` writes them out.
-    Raises `PackError` where a rule does not run or does not answer as it must, `TimeLimitError`
-    where one takes too much.
+    Raises `PackError` where a rule does not run or does not answer as it must, or takes more than
+    the limits and did not come with the program; `TimeLimitError` where one of ours takes too much.
     """
     pack = answerable(pack, tables)
     asked = [pack.rule(name) for name in parameters.rules] or list(pack.rules)
@@ -121,10 +122,7 @@ def evaluate(tables: Tables, pack: Pack, parameters: EvaluateParameters) -> dict
         parameters.limits,
         at_once=parameters.limits.threads if pack.built_in else 1,
     )
-    if pack.built_in:
-        answers = ask_all(laid, questions)
-    else:
-        answers = walled(ask_all, laid, questions, limits=parameters.limits)
+    answers = ask_all(laid, questions) if pack.built_in else _walled(pack, laid, questions)
     found = [
         Found(
             f"{pack.id}/{r.id}",
@@ -136,7 +134,7 @@ def evaluate(tables: Tables, pack: Pack, parameters: EvaluateParameters) -> dict
         )
         for r in in_force
     ]
-    parts = findings(found, full, laid.makers)
+    parts = findings(found, laid.elements, laid.makers)
     by_operator = {
         name: _by_operator(rows) for name, rows in answers.items() if "subjects/" in name
     }
@@ -155,6 +153,19 @@ def evaluate(tables: Tables, pack: Pack, parameters: EvaluateParameters) -> dict
         "finding": pa.concat_tables(parts) if parts else FINDING.empty(),
         "judged": JUDGED.from_rows(sorted(counts, key=_place)),
     }
+
+
+def _walled(pack: Pack, laid: Laid, questions: Questions) -> dict[str, pa.Table]:
+    """The answers of a stranger's pack; whatever it does there is a fault of the pack."""
+    try:
+        return walled(ask_all, laid, questions, limits=questions.limits)
+    except TimeLimitError as error:
+        where = error.where or pack.id
+        raise PackError(
+            f"a rule of {pack.id} was stopped: {error.message}",
+            where=f"{pack.id}/{where[5:]}" if where.startswith("rule/") else where,
+            hint=f"do not rely on this pack: correct that rule, or leave {pack.id} out",
+        ) from error
 
 
 def _pack_of(name: str, files: Mapping[str, str]) -> Pack:

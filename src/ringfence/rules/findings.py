@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from ringfence.network.model import FINDING
 from ringfence.rules.asking import BREACH, COMPLY, VERDICTS
+from ringfence.rules.elements import Elements
 from ringfence.rules.proofs import proofs
 from ringfence.rules.written import Effect, Rule, Standing
-from ringfence.store.duck import Tables
 from ringfence.store.reading import Reading
 
 MEANS: Mapping[Effect, Mapping[str, str]] = {
@@ -46,7 +46,7 @@ class Found:
     """One rule's verdicts on the state, with what it takes to make findings of them.
 
     `rows` has `at, verdict, because [, rests_on]`, `at` being a row's number in `subjects`, which
-    has `id, operator`.
+    has `id, operator, number`.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Found:
         return any(self.reading.may_mean(t, c) for t in _OF_MAKERS for c in _SAY_OF_MAKERS)
 
 
-def findings(found: Sequence[Found], tables: Tables, makers: pa.Table) -> list[pa.Table]:
+def findings(found: Sequence[Found], elements: Elements, makers: pa.Table) -> list[pa.Table]:
     """The findings of each rule, in the order given; columns as in `FINDING`.
 
     Texts that repeat are dictionary-encoded; `FINDING.conform` writes them out. `makers` is the
@@ -90,7 +90,9 @@ def findings(found: Sequence[Found], tables: Tables, makers: pa.Table) -> list[p
         met = subjects.filter(pa.array(is_met)).combine_chunks()
         place_of = np.cumsum(is_met, dtype=np.int32) - 1
         ids = met.column("id").combine_chunks()
-        origins = proofs(tables, table, ids, makers, {found[i].is_of_makers for i in own})
+        numbers = met.column("number").to_numpy()
+        of_makers = {found[i].is_of_makers for i in own}
+        origins = proofs(elements, table, numbers, makers, of_makers)
         operator = met.column("operator").combine_chunks().dictionary_encode()
         by_operator = pc.fill_null(operator.indices, -1).to_numpy()
         names = pa.concat_arrays([operator.dictionary, pa.nulls(1, pa.string())])

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ringfence.rules.elements import Elements
 from ringfence.store.duck import Tables
 
 _NAMES_A_VENDOR = {"element": "vendor", "contract": "vendor", "vendor": "id"}
@@ -18,20 +19,25 @@ _NAMES_A_VENDOR = {"element": "vendor", "contract": "vendor", "vendor": "id"}
 
 
 def proofs(
-    tables: Tables, table: str, subjects: pa.Array, listing: pa.Table, of_maker: Iterable[bool]
+    elements: Elements,
+    table: str,
+    subjects: np.ndarray,
+    listing: pa.Table,
+    of_maker: Iterable[bool],
 ) -> dict[bool, pa.Array]:
-    """The rows that each of `subjects`, keys of `table`, rests on, one a line.
+    """The rows that each of `subjects`, numbers of rows of `table`, rests on, one a line.
 
     Those of the subject itself, or, `of_maker`, those and the ones that say who its maker is and
     is held by, as `listing` has them.
     """
+    tables = elements.tables
     with ThreadPoolExecutor(1) as pool:
-        of_functions = pool.submit(_of_functions, tables, subjects) if table == "element" else None
-        names = {"id", "origin", _NAMES_A_VENDOR.get(table, "id")}
+        of_functions = None
+        names = {"origin", _NAMES_A_VENDOR.get(table, "origin")}
         if table == "element":
+            of_functions = pool.submit(_of_functions, elements, subjects)
             names.add("product")
-        row = tables.columns(table, *sorted(names))
-        row = _rows(row, _places(subjects, row["id"]))
+        row = _rows(tables.columns(table, *sorted(names)), pa.array(subjects))
         makers = _of_makers(tables, table, row, listing) if True in of_maker else []
     own = [row["origin"]]
     if of_functions:
@@ -77,24 +83,30 @@ def _of_makers(
     ]
 
 
-def _of_functions(tables: Tables, elements: pa.Array) -> pa.Array:
+def _of_functions(elements: Elements, subjects: np.ndarray) -> pa.Array:
     """Where the functions of each element were read: each place once, in the alphabet's order."""
-    function = tables.columns("function", "element", "origin")
-    place = _places(function["element"], elements)
-    lines = pa.table({"place": place, "origin": function["origin"]}).drop_null()
-    places = lines["place"].to_numpy()
-    is_alone = np.bincount(places, minlength=len(elements))[places] == 1
+    origin = elements.tables.columns("function", "origin")["origin"].combine_chunks()
+    # One place more, for the rows that are of no element.
+    place_of = np.full(len(elements.ids) + 1, -1, np.int32)
+    place_of[subjects] = np.arange(len(subjects), dtype=np.int32)
+    places = place_of[elements.performers]
+    is_read = places >= 0
+    if origin.null_count:
+        is_read &= pc.is_valid(origin).to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(is_read)
+    places = places[rows]
+    is_alone = np.bincount(places, minlength=len(subjects))[places] == 1
+    at = np.full(len(subjects), -1)
+    at[places[is_alone]] = rows[is_alone]
     # Most elements do one thing: only the lines of the others need to be sorted and joined.
-    alone = _rows(lines.filter(pa.array(is_alone)))
-    several = lines.filter(pa.array(~is_alone)).group_by(["place", "origin"]).aggregate([])
-    several = _rows(several.sort_by([("place", "ascending"), ("origin", "ascending")]))
-    joined_places, begins = np.unique(several["place"].to_numpy(), return_index=True)
-    offsets = pa.array([*begins, len(several["place"])], pa.int32())
-    joined = pc.binary_join(pa.ListArray.from_arrays(offsets, several["origin"]), "\n")
-    at = np.full(len(elements), -1)
-    at[alone["place"].to_numpy()] = np.arange(len(alone["place"]))
-    at[joined_places] = len(alone["place"]) + np.arange(len(joined_places))
-    return pa.concat_arrays([alone["origin"], joined]).take(pa.array(at, mask=at < 0))
+    several = pa.table({"place": places[~is_alone], "origin": origin.take(rows[~is_alone])})
+    several = several.group_by(["place", "origin"]).aggregate([])
+    lines = _rows(several.sort_by([("place", "ascending"), ("origin", "ascending")]))
+    joined_places, begins = np.unique(lines["place"].to_numpy(), return_index=True)
+    offsets = pa.array([*begins, len(lines["place"])], pa.int32())
+    joined = pc.binary_join(pa.ListArray.from_arrays(offsets, lines["origin"]), "\n")
+    at[joined_places] = len(origin) + np.arange(len(joined_places))
+    return pa.concat_arrays([origin, joined]).take(pa.array(at, mask=at < 0))
 
 
 def _rows(table: pa.Table, chosen: pa.Array | None = None) -> dict[str, pa.Array]:

@@ -7,14 +7,18 @@ and columns, and besides them
     one row an element in service on the day. To its own columns are added the `region`, `country`
     and `is_sensitive` of its site, and the site's kind as `site_kind`, the `network_purpose` of its
     operator, `sanctions_affected` of its product, its `maker` by name, and what the instrument says
-    of the maker (below). `functions` is the number of the set of functions it performs.
+    of the maker (below). `functions` is the number of the set of functions it performs, and `make`
+    that of its row in `make`.
 ``performs``
     the functions of each such set, one row each: `functions, kind, domain, generation, plane,
     scope`. `scope` is the instrument's: `in`, `out` or `review`; null where the function is not
     stated or is in no catalogue. Many elements do the same, so there are few sets: judge a set once, then
     join the elements to it.
+``make``
+    what elements state of who made them, each once: `make, vendor, vendor_name, product`. It is
+    judged once for all elements of the make, as a set of functions is.
 ``placement``
-    the two joined: one row an element and function, `kind` being the function's.
+    `element` and `performs` joined: one row an element and function, `kind` being the function's.
 ``designated``
     the vendors named under the instrument on the day.
 ``control``
@@ -41,18 +45,21 @@ Decimal columns are exact, so that a sum does not hang on the order of its rows.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
-from ringfence.network.functions import catalogue, resolve_kind
 from ringfence.network.model import ELEMENT, NETWORK_TABLES
 from ringfence.network.ownership import control
+from ringfence.rules.elements import Elements
 from ringfence.rules.makers import cleared, designated, listing, namings
 from ringfence.rules.pack import Pack
 from ringfence.rules.written import Rule
-from ringfence.store.duck import Tables, connect
+from ringfence.store.duck import Tables, parquet
 from ringfence.store.jail import Jail, Limits
 from ringfence.store.reading import Reading
 from ringfence.store.tables import Column, Table, Type
@@ -160,7 +167,7 @@ def _not_worked_out(rule: Rule, ready: set[str]) -> Rule:
     return rule.model_copy(update={"select": select, "values": {}})
 
 
-_OF_ELEMENTS = ("element", "placement")
+_ELEMENT_TABLES = ("element", "placement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +183,14 @@ class Laid:
     readings: tuple[Reading, ...]
     makers: pa.Table
     designated: pa.Table
-    codes: pa.Table
     control: pa.Table
+    scopes: pa.Table
+    elements: Elements
 
 
 def lay_out(tables: Tables, pack: Pack, as_of: date, readings: Sequence[Reading]) -> Laid:
     """Prepare what `open_jail` takes; `tables` must hold all that `whole` gives."""
     named = namings(tables, pack, as_of)
-    wanted = _Wanted(readings, frozenset())
     chains = control(tables["vendor"], tables["ownership"])
     fit = None if pack.manifest.names == "vendors" else cleared(tables, pack, as_of)
     return Laid(
@@ -193,27 +200,16 @@ def lay_out(tables: Tables, pack: Pack, as_of: date, readings: Sequence[Reading]
         tuple(readings),
         listing(tables, named, fit=fit, chains=chains),
         designated(tables, named),
-        _codes(tables, pack) if wanted.functions else _CODE.empty_table(),
         chains,
+        pack.scope_of_kinds(),
+        Elements(tables),
     )
 
 
 def open_jail(laid: Laid, subjects: Iterable[str], limits: Limits) -> Jail:
     """A jail in which it lies, with the tables of `subjects` for certain."""
     wanted = _Wanted(laid.readings, frozenset(subjects))
-    made = {"listing": laid.makers, "designated": laid.designated, "code": laid.codes}
-    if wanted.tables & {"control", "approved"}:
-        made["control"] = laid.control
-    used = sorted({name for r in laid.readings for name in r.functions} & MACROS.keys())
-    return Jail(
-        Tables({}),
-        limits=limits,
-        sources=laid.tables.only(*wanted.sources()).and_these(made),
-        prepare=[
-            *(f"CREATE MACRO {name}{MACROS[name]}" for name in used),
-            *_statements(wanted, laid),
-        ],
-    )
+    return Jail(Tables({}), limits=limits, prepare=_steps(wanted, laid))
 
 
 class _Wanted:
@@ -222,7 +218,7 @@ class _Wanted:
     def __init__(self, readings: Sequence[Reading], subjects: frozenset[str]) -> None:
         self._readings = readings
         self.tables = subjects.union(*(r.tables for r in readings))
-        self.elements = bool(self.tables & {"element", "placement"})
+        self.elements = bool(self.tables & {"element", "placement", "make"})
         self.functions = bool(self.tables & {"performs", "placement"}) or (
             self.elements and self.has("functions")
         )
@@ -232,52 +228,95 @@ class _Wanted:
         more: set[str] = set()
         if self.elements:
             more |= {"element", "site", "operator", "product"}
-        if self.functions:
-            more.add("function")
         if "approved" in self.tables:
             more |= {"approval", "element", "site", "product"}
         return sorted((self.tables | more) & {*_NETWORK, *(t.name for t in WORKED_OUT)})
 
-    def has(self, column: str) -> bool:
-        """Whether this column of `element` may be meant."""
-        return any(r.may_mean(table, column) for r in self._readings for table in _OF_ELEMENTS)
+    def has(self, column: str, *tables: str) -> bool:
+        """Whether this column may be meant, of `element` where no table is named."""
+        of = tables or _ELEMENT_TABLES
+        return any(r.may_mean(table, column) for r in self._readings for table in of)
 
 
-def _statements(wanted: _Wanted, laid: Laid) -> Iterator[str]:
-    """What makes the published tables of the sources."""
+def _steps(wanted: _Wanted, laid: Laid) -> Iterator[str | Tables]:
+    """What makes the published tables, and what each is made of before it."""
+    with ThreadPoolExecutor(1) as pool:
+        in_service = pool.submit(_in_service, wanted, laid) if wanted.elements else None
+        yield laid.tables.only(*wanted.sources())
+        yield Tables({"listing": laid.makers, "designated": laid.designated})
+        for name in sorted({name for r in laid.readings for name in r.functions} & MACROS.keys()):
+            yield f"CREATE MACRO {name}{MACROS[name]}"
+        yield from _of_makers(wanted, laid)
+        for table in (*NETWORK_TABLES, *WORKED_OUT):
+            if table.name in wanted.tables and table.name != "element":
+                yield _as_it_is(table, wanted)
+        if in_service:
+            yield from _of_elements(wanted, laid, in_service)
+
+
+def _of_makers(wanted: _Wanted, laid: Laid) -> Iterator[str | Tables]:
+    if "designated" in wanted.tables:
+        yield "CREATE TABLE designated AS FROM source.designated"
+    if wanted.tables & {"control", "approved"}:
+        yield Tables({"control": laid.control})
+        yield "CREATE TABLE control AS FROM source.control"
+    if "approved" in wanted.tables:
+        yield _approved(laid.instrument, laid.as_of)
+
+
+def _of_elements(wanted: _Wanted, laid: Laid, in_service: Future[Tables]) -> Iterator[str | Tables]:
+    yield _PRODUCT_LISTING
+    yield _made(wanted)
+    if "make" in wanted.tables:
+        yield "CREATE TABLE make AS SELECT make, vendor, vendor_name, product FROM source.made"
+    yield _numbered(laid.tables.member("element"))
+    yield in_service.result()
+    # The engine would turn the joins about, which costs half as much again and loses the order of
+    # the rows.
+    yield "SET disabled_optimizers = 'build_side_probe_side,join_order'"
+    yield _elements(wanted)
+    yield "RESET disabled_optimizers"
     if wanted.functions:
-        yield from _FUNCTION_SETS
-    if wanted.elements:
-        yield _PRODUCT_LISTING
-        # The engine takes the dates for a sharp filter and would turn the joins about, which costs
-        # half as much again and loses the order of the rows.
-        yield "SET disabled_optimizers = 'build_side_probe_side,join_order'"
-        yield _elements(wanted, laid.as_of)
-        yield "RESET disabled_optimizers"
+        yield Tables({"performs": laid.elements.performs, "scope": laid.scopes})
+        yield """CREATE TABLE performs AS
+                 SELECT p.functions, p.kind, p.domain, p.generation, p.plane, s.scope
+                 FROM source.performs p LEFT JOIN source.scope s ON s.kind = p.kind"""
     if "placement" in wanted.tables:
         own = [f'e."{name}"' for name in _columns(wanted) if name not in {"id", "kind"}]
         yield f"""CREATE VIEW placement AS
                   SELECT e.id AS element, {", ".join(own)}, p.kind, p.domain, p.generation,
                     p.plane, p.scope
                   FROM element e JOIN performs p ON p.functions = e.functions"""
-    if "designated" in wanted.tables:
-        yield "CREATE TABLE designated AS FROM source.designated"
-    if "control" in wanted.tables:
-        yield "CREATE TABLE control AS FROM source.control"
-    if "approved" in wanted.tables:
-        yield _approved(laid.instrument, laid.as_of)
-    for table in (*NETWORK_TABLES, *WORKED_OUT):
-        if table.name in wanted.tables and table.name != "element":
-            columns = [
-                f't."{c.name}"'
-                if c.type is not Type.DECIMAL
-                else f'TRY_CAST(t."{c.name}" AS DECIMAL(28, 6)) AS "{c.name}"'
-                for c in table.columns
-            ]
-            more, join = _ADDED.get(table.name, ("", ""))
-            yield f"""CREATE TABLE "{table.name}" AS
-                      SELECT {", ".join([*columns, more] if more else columns)}
-                      FROM source."{table.name}" t {join}"""
+
+
+def _in_service(wanted: _Wanted, laid: Laid) -> Tables:
+    """The numbers of the elements to be published, and what each performs."""
+    numbers = laid.elements.in_service(laid.as_of)
+    functions = laid.elements.functions[numbers] if wanted.functions else np.zeros_like(numbers)
+    return Tables({"in_service": pa.table({"element": numbers, "functions": functions})})
+
+
+def _numbered(elements: pa.Table | Path) -> str | Tables:
+    """What makes `numbered`, the elements with the number of each row."""
+    if isinstance(elements, Path):
+        return f"CREATE VIEW source.numbered AS FROM {parquet(elements, numbered=True)}"
+    numbers = np.arange(elements.num_rows)
+    return Tables({"numbered": elements.append_column("file_row_number", pa.array(numbers))})
+
+
+def _as_it_is(table: Table, wanted: _Wanted) -> str:
+    """The statement that makes a table of the network's own, decimals exact."""
+    columns = [
+        f't."{c.name}"'
+        if c.type is not Type.DECIMAL
+        else f'TRY_CAST(t."{c.name}" AS DECIMAL(28, 6)) AS "{c.name}"'
+        for c in table.columns
+        if c.name in {*table.key, "operator"} or wanted.has(c.name, table.name)
+    ]
+    more, join = _ADDED.get(table.name, ("", ""))
+    return f"""CREATE TABLE "{table.name}" AS
+               SELECT {", ".join([*columns, more] if more else columns)}
+               FROM source."{table.name}" t {join}"""
 
 
 _ADDED = {
@@ -414,43 +453,63 @@ def _approved(instrument: str, as_of: date) -> str:
         GROUP BY of_element, m.kind"""
 
 
-_FUNCTION_SETS = (
-    # Each function that is stated, as the number of the set of it alone.
-    """CREATE TABLE source.coded AS
-       SELECT f.element, c.functions
-       FROM source.function f JOIN source.code c
-         ON c.written = f.kind AND c.stated IS NOT DISTINCT FROM f.generation""",
-    # Most elements do one thing: only the others are worth a list.
-    """CREATE TABLE source.done AS
-       SELECT element, min(functions) AS low, max(functions) AS high
-       FROM source.coded GROUP BY element""",
-    """CREATE TABLE source.several AS
-       SELECT element, list_sort(list_distinct(list(functions))) AS codes
-       FROM source.coded
-       WHERE element IN (SELECT element FROM source.done WHERE low <> high)
-       GROUP BY element""",
-    """CREATE TABLE source.sets AS
-       SELECT (row_number() OVER (ORDER BY codes) + (SELECT max(functions) FROM source.code))
-         ::INTEGER AS functions, codes
-       FROM (SELECT DISTINCT codes FROM source.several)""",
-    """CREATE TABLE performs AS
-       WITH known AS (SELECT DISTINCT functions, kind, domain, generation, plane, scope FROM source.code)
-       SELECT functions, kind, domain, generation, plane, scope FROM known
-       UNION ALL SELECT s.functions, k.kind, k.domain, k.generation, k.plane, k.scope
-       FROM (SELECT functions, unnest(codes) AS code FROM source.sets) s
-       JOIN known k ON k.functions = s.code""",
-    """CREATE TABLE source.performed AS
-       SELECT d.element, coalesce(s.functions, d.low) AS functions
-       FROM source.done d
-       LEFT JOIN source.several several ON several.element = d.element
-       LEFT JOIN source.sets s ON s.codes = several.codes""",
-)
+_OWN_STATED = "(e.vendor IS NOT NULL OR e.vendor_name IS NOT NULL)"
+_MADE_STATED = "coalesce(p.has_maker, false)"
+_OF_MAKERS = {
+    "sanctions_affected": "p.sanctions_affected",
+    "maker": "coalesce(l.maker, e.vendor_name, e.vendor, p.maker)",
+    "made_by": f"""
+        CASE WHEN l.is_listed THEN l.made_by
+             WHEN {_OWN_STATED} AND {_MADE_STATED} AND p.is_listed IS DISTINCT FROM false
+                  AND (p.is_listed OR l.is_listed IS NOT NULL)
+             THEN coalesce(l.maker, e.vendor_name, e.vendor) || ' (' || p.listed_because || ')'
+             WHEN {_OWN_STATED}
+             THEN coalesce(l.made_by, coalesce(e.vendor_name, e.vendor)
+                                      || ' (not found among the vendors)')
+             ELSE coalesce(p.made_by, 'a maker that is not stated') END""",
+    "is_listed": f"""CASE WHEN {_OWN_STATED} AND {_MADE_STATED} THEN l.is_listed OR p.is_listed
+                          WHEN {_OWN_STATED} THEN l.is_listed ELSE p.is_listed END""",
+    "listed_because": f"""
+        CASE WHEN l.is_listed THEN l.listed_because WHEN p.is_listed THEN p.listed_because
+             WHEN {_OWN_STATED} AND l.vendor IS NULL THEN 'not found among the vendors'
+             WHEN {_OWN_STATED} AND l.is_listed IS NULL THEN l.listed_because
+             ELSE p.listed_because END""",
+    "listed_vendors": "list_sort(list_distinct(list_concat(l.listed_vendors, p.listed_vendors)))",
+    "has_mitigation_strategy": f"""
+        CASE WHEN l.is_listed AND NOT l.has_mitigation_strategy
+                  OR p.is_listed AND NOT p.has_mitigation_strategy THEN false
+             WHEN {_OWN_STATED} AND l.is_listed IS NULL OR {_MADE_STATED} AND p.is_listed IS NULL
+             THEN NULL
+             WHEN l.is_listed AND p.is_listed
+             THEN l.has_mitigation_strategy AND p.has_mitigation_strategy
+             WHEN l.is_listed THEN l.has_mitigation_strategy
+             WHEN p.is_listed THEN p.has_mitigation_strategy END""",
+    "listed_only_for": """
+        CASE WHEN l.is_listed AND p.is_listed
+                  AND (l.listed_only_for IS NULL OR p.listed_only_for IS NULL) THEN NULL
+             WHEN l.is_listed THEN l.listed_only_for
+             WHEN p.is_listed THEN p.listed_only_for END""",
+    "maker_group": f"CASE WHEN {_OWN_STATED} THEN l.maker_group ELSE p.maker_group END",
+}
+"""What is said of who made an element: `e` is what it states of that, `l` what is said of its
+vendor, and `p` of its product."""
+
+
+def _made(wanted: _Wanted) -> str:
+    """The statement that makes `made`: many elements are of one make, and each make is told once."""
+    columns = [f'{made} AS "{name}"' for name, made in _OF_MAKERS.items() if wanted.has(name)]
+    return f"""
+        CREATE TABLE source.made AS
+        SELECT {", ".join(["e.make", "e.vendor", "e.vendor_name", "e.product", *columns])}
+        FROM (SELECT vendor, vendor_name, product,
+                row_number() OVER (ORDER BY vendor, vendor_name, product)::INTEGER AS make
+              FROM (SELECT DISTINCT vendor, vendor_name, product FROM source.element)) e
+        LEFT JOIN source.listing l ON l.vendor = e.vendor
+        LEFT JOIN source.product_listing p ON p.id = e.product"""
 
 
 def _columns(wanted: _Wanted) -> dict[str, str]:
     """The columns of `element` that somebody may mean, each with what makes it."""
-    own_stated = "(e.vendor IS NOT NULL OR e.vendor_name IS NOT NULL)"
-    made_stated = "coalesce(p.has_maker, false)"
     added = {
         "operator": "coalesce(e.operator, s.operator)",
         "region": "s.region",
@@ -458,41 +517,8 @@ def _columns(wanted: _Wanted) -> dict[str, str]:
         "site_kind": "s.kind",
         "is_sensitive": "s.is_sensitive",
         "network_purpose": "o.network_purpose",
-        "sanctions_affected": "p.sanctions_affected",
-        "functions": "coalesce(f.functions, 0)" if wanted.functions else "0",
-        "maker": "coalesce(l.maker, e.vendor_name, e.vendor, p.maker)",
-        "made_by": f"""
-            CASE WHEN l.is_listed THEN l.made_by
-                 WHEN {own_stated} AND {made_stated} AND p.is_listed IS DISTINCT FROM false
-                      AND (p.is_listed OR l.is_listed IS NOT NULL)
-                 THEN coalesce(l.maker, e.vendor_name, e.vendor) || ' (' || p.listed_because || ')'
-                 WHEN {own_stated}
-                 THEN coalesce(l.made_by, coalesce(e.vendor_name, e.vendor)
-                                          || ' (not found among the vendors)')
-                 ELSE coalesce(p.made_by, 'a maker that is not stated') END""",
-        "is_listed": f"""CASE WHEN {own_stated} AND {made_stated} THEN l.is_listed OR p.is_listed
-                              WHEN {own_stated} THEN l.is_listed ELSE p.is_listed END""",
-        "listed_because": f"""
-            CASE WHEN l.is_listed THEN l.listed_because WHEN p.is_listed THEN p.listed_because
-                 WHEN {own_stated} AND l.vendor IS NULL THEN 'not found among the vendors'
-                 WHEN {own_stated} AND l.is_listed IS NULL THEN l.listed_because
-                 ELSE p.listed_because END""",
-        "listed_vendors": "list_sort(list_distinct(list_concat(l.listed_vendors, p.listed_vendors)))",
-        "has_mitigation_strategy": f"""
-            CASE WHEN l.is_listed AND NOT l.has_mitigation_strategy
-                      OR p.is_listed AND NOT p.has_mitigation_strategy THEN false
-                 WHEN {own_stated} AND l.is_listed IS NULL OR {made_stated} AND p.is_listed IS NULL
-                 THEN NULL
-                 WHEN l.is_listed AND p.is_listed
-                 THEN l.has_mitigation_strategy AND p.has_mitigation_strategy
-                 WHEN l.is_listed THEN l.has_mitigation_strategy
-                 WHEN p.is_listed THEN p.has_mitigation_strategy END""",
-        "listed_only_for": """
-            CASE WHEN l.is_listed AND p.is_listed
-                      AND (l.listed_only_for IS NULL OR p.listed_only_for IS NULL) THEN NULL
-                 WHEN l.is_listed THEN l.listed_only_for
-                 WHEN p.is_listed THEN p.listed_only_for END""",
-        "maker_group": f"CASE WHEN {own_stated} THEN l.maker_group ELSE p.maker_group END",
+        "functions": "i.functions",
+        **{name: f"m.{name}" for name in ("make", *_OF_MAKERS)},
     }
     needed = {"id", "operator"} | ({"functions"} if wanted.functions else set())
     own = {c.name: f'e."{c.name}"' for c in ELEMENT.columns}
@@ -501,68 +527,16 @@ def _columns(wanted: _Wanted) -> dict[str, str]:
     }
 
 
-def _elements(wanted: _Wanted, as_of: date) -> str:
+def _elements(wanted: _Wanted) -> str:
     """The statement that makes `element`."""
     columns = [f'{made} AS "{name}"' for name, made in _columns(wanted).items()]
-    performed = "LEFT JOIN source.performed f ON f.element = e.id" if wanted.functions else ""
+    make = " AND ".join(
+        f"m.{name} IS NOT DISTINCT FROM e.{name}" for name in ("product", "vendor", "vendor_name")
+    )
     return f"""
         CREATE TABLE element AS SELECT {", ".join(columns)}
-        FROM source.element e
+        FROM source.numbered e
+        JOIN source.in_service i ON i.element = e.file_row_number
         LEFT JOIN source.site s ON s.id = e.site
         LEFT JOIN source.operator o ON o.id = coalesce(e.operator, s.operator)
-        LEFT JOIN source.listing l ON l.vendor = e.vendor
-        LEFT JOIN source.product_listing p ON p.id = e.product
-        {performed}
-        WHERE (e.installed_on IS NULL OR e.installed_on <= DATE '{as_of.isoformat()}')
-          AND (e.removed_on IS NULL OR e.removed_on > DATE '{as_of.isoformat()}')"""
-
-
-# Which functions are meant.
-
-_CODE = pa.schema(
-    [
-        ("written", pa.string()),
-        ("stated", pa.string()),
-        ("functions", pa.int32()),
-        *((name, pa.string()) for name in ("kind", "domain", "generation", "plane", "scope")),
-    ]
-)
-
-
-def _codes(tables: Tables, pack: Pack) -> pa.Table:
-    """Each kind and generation as written, with its number and what is meant by it.
-
-    Number 0 is the function that is not stated.
-    """
-    member = tables.member("function")
-    if isinstance(member, pa.Table):
-        distinct = member.group_by(["kind", "generation"], use_threads=False).aggregate([])
-    else:
-        with connect({"function": member}) as duck:
-            distinct = duck.query("SELECT DISTINCT kind, generation FROM function")
-    pairs = [row for row in distinct.to_pylist() if row["kind"] is not None]
-    pairs.sort(key=lambda row: (row["kind"], row["generation"] or ""))
-    known = {row["kind"]: row for row in catalogue().to_pylist()}
-    listed = pack.scope_of_kinds()
-    scopes = dict(
-        zip(listed.column("kind").to_pylist(), listed.column("scope").to_pylist(), strict=True)
-    )
-    rows: list[dict[str, object]] = [{"functions": 0}]
-    numbers: dict[tuple[str, str | None], int] = {}
-    for pair in pairs:
-        kind = resolve_kind(pair["kind"]) or pair["kind"]
-        entry = known.get(kind, {})
-        generation = pair["generation"] or entry.get("generation")
-        rows.append(
-            {
-                "written": pair["kind"],
-                "stated": pair["generation"],
-                "functions": numbers.setdefault((kind, generation), len(numbers) + 1),
-                "kind": kind,
-                "domain": entry.get("domain"),
-                "generation": generation,
-                "plane": entry.get("plane"),
-                "scope": scopes.get(kind),
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=_CODE)
+        LEFT JOIN source.made m ON {make}"""

@@ -71,13 +71,24 @@ class Tables(Mapping[str, pa.Table]):
                 f"no table {name!r}", hint=f"the tables: {', '.join(self._members)}"
             ) from None
 
-    def columns(self, name: str, *columns: str) -> pa.Table:
-        """These columns of a table; of a file, the others are not read."""
+    def columns(self, name: str, *columns: str, coded: Sequence[str] = ()) -> pa.Table:
+        """These columns of a table; of a file, the others are not read.
+
+        Those of the texts that are `coded` come with each text held once (Arrow's dictionaries).
+        """
         member = self.member(name)
         if isinstance(member, Path):
             with reading(name, member):
-                return pq.read_table(member, columns=list(columns), partitioning=None)
-        return member.select(list(columns))
+                read = pq.read_table(
+                    member, columns=list(columns), partitioning=None, read_dictionary=list(coded)
+                )
+                return read.unify_dictionaries()
+        chosen = member.select(list(columns))
+        for column in coded:
+            place = chosen.schema.get_field_index(column)
+            codes = chosen[column].combine_chunks().dictionary_encode()
+            chosen = chosen.set_column(place, column, codes)
+        return chosen
 
     def rows(self, name: str) -> int:
         """How many rows, without reading them."""
@@ -201,14 +212,17 @@ class Connection:
             raise _ours(error) from error
 
 
-def parquet(file: Path) -> str:
+def parquet(file: Path, *, numbered: bool = False) -> str:
     """The file as a relation in a FROM clause: that file alone, and its own columns alone.
+
+    Where it is `numbered`, each row has its number, from 0, as `file_row_number` too.
 
     The engine would take a star, a question mark or a bracket in a folder's name for a pattern and
     read other files, and would add a column for a folder called `name=value`.
     """
     path = re.sub(r"[*?[]", r"[\g<0>]", str(file)).replace("'", "''")
-    return f"read_parquet('{path}', hive_partitioning = false)"
+    more = ", file_row_number = true" if numbered else ""
+    return f"read_parquet('{path}', hive_partitioning = false{more})"
 
 
 def _guarded_batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

@@ -59,8 +59,8 @@ class Limits:
 class Jail:
     """A connection that can see some tables and nothing else, ever.
 
-    `prepare` is our own SQL, run before the lock closes: macros, and tables made from `sources`,
-    which it sees as `source.<name>` and which are gone when the lock closes. `columns` names the
+    `prepare` is our own SQL, run before the lock closes, and tables for it. What comes after some
+    tables sees them as `source.<name>`; they are gone when the lock closes. `columns` names the
     columns to load of a table; a table it does not name is loaded whole.
 
     Several threads may ask at a time; but behind the wall only one, since one clock watches there.
@@ -72,8 +72,7 @@ class Jail:
         *,
         limits: Limits | None = None,
         columns: Mapping[str, Sequence[str]] | None = None,
-        sources: Tables | None = None,
-        prepare: Iterable[str] = (),
+        prepare: Iterable[str | Tables] = (),
     ) -> None:
         self._limits = limits or Limits()
         first = duckdb.connect(
@@ -94,7 +93,7 @@ class Jail:
         try:
             for name in tables:
                 self._load(name, tables.member(name), (columns or {}).get(name))
-            self._prepare(sources or Tables({}), prepare)
+            self._prepare(prepare)
             self._run("SET enable_external_access = false")  # files, ATTACH, COPY, INSTALL, http
             self._run("SET lock_configuration = true")  # and none of the above comes back
         except duckdb.Error as error:
@@ -140,21 +139,25 @@ class Jail:
             self._run(f'CREATE TABLE "{name}" AS SELECT {chosen} FROM _incoming')
             self._duck.unregister("_incoming")
 
-    def _prepare(self, sources: Tables, statements: Iterable[str]) -> None:
+    def _prepare(self, steps: Iterable[str | Tables]) -> None:
         self._run("CREATE SCHEMA source")
-        for name in sources:
-            member = sources.member(name)
-            if isinstance(member, Path):
-                self._run(f'CREATE VIEW source."{name}" AS FROM {parquet(member)}')
-            else:
-                self._duck.register(f"_source_{name}", member)
-                self._run(f'CREATE VIEW source."{name}" AS FROM "_source_{name}"')
-        for statement in statements:
-            self._run(statement)
+        lent: list[str] = []
+        for step in steps:
+            if isinstance(step, str):
+                self._run(step)
+                continue
+            for name in step:
+                member = step.member(name)
+                relation = f'"_source_{name}"'
+                if isinstance(member, Path):
+                    relation = parquet(member)
+                else:
+                    self._duck.register(f"_source_{name}", member)
+                    lent.append(f"_source_{name}")
+                self._run(f'CREATE VIEW source."{name}" AS FROM {relation}')
         self._run("DROP SCHEMA source CASCADE")
-        for name in sources:
-            if not isinstance(sources.member(name), Path):
-                self._duck.unregister(f"_source_{name}")
+        for name in lent:
+            self._duck.unregister(name)
 
     def select(
         self, sql: str, parameters: Mapping[str, object] | None = None, *, where: str | None = None
@@ -176,11 +179,7 @@ class Jail:
             for batch in reader:
                 weight += batch.nbytes
                 if weight > self._limits.answer_mb * 1_000_000:
-                    raise TimeLimitError(
-                        f"the answer is larger than {self._limits.answer_mb} MB",
-                        where=where,
-                        hint="ask for fewer rows or columns, or for counts",
-                    )
+                    raise _too_wide(self._limits, where)
                 batches.append(batch)
             return pa.Table.from_batches(batches, reader.schema)
 
@@ -270,6 +269,14 @@ def _too_large(limits: Limits, where: str | None) -> TimeLimitError:
     )
 
 
+def _too_wide(limits: Limits, where: str | None) -> TimeLimitError:
+    return TimeLimitError(
+        f"the answer is larger than {limits.answer_mb:,} MB",
+        where=where,
+        hint="ask for fewer rows or columns, or for counts",
+    )
+
+
 # A stranger's SQL, in a process of its own.
 
 
@@ -281,7 +288,7 @@ class _Wall:
     def before(self, where: str | None, seconds: float) -> None:
         """Have the kernel end this process after `seconds`, whatever the engine is doing then."""
         if self.closed:
-            sys.stderr.write(f"{where or ''}\n")
+            sys.stderr.write(f"{_ASKED}{where or ''}\n")
             sys.stderr.flush()
             signal.setitimer(signal.ITIMER_REAL, seconds)
 
@@ -292,6 +299,9 @@ class _Wall:
 
 _wall = _Wall()
 
+_ASKED = "asked: "
+"""What a walled process writes before the name of each statement, should it die of it."""
+
 
 def walled(
     task: Callable[..., Mapping[str, pa.Table]], *arguments: object, limits: Limits
@@ -300,7 +310,9 @@ def walled(
 
     `task` must be a function that a fresh process can import, and the arguments such as can be
     pickled. The process has no environment, may write no file, and is ended by the kernel when a
-    statement of its jail takes too long or the whole takes too much memory.
+    statement of its jail takes too long or the whole takes too much memory. Raises `TimeLimitError`
+    then, with the statement that was asked last, and where the tables together are larger than the
+    limit of an answer, with the name of the largest.
     """
     start = (
         "import sys; sys.path[:] = sys.argv[1:]; "
@@ -316,11 +328,13 @@ def walled(
         answer, said = process.communicate(pickle.dumps((limits, task, arguments)))
     lines = said.decode(errors="replace").strip().splitlines()
     last = lines[-1] if lines else ""
+    asked = [line.removeprefix(_ASKED) for line in lines if line.startswith(_ASKED)]
+    where = asked[-1] or None if asked else None
     if process.returncode == -signal.SIGALRM:
-        raise _too_long(limits, last or None)
+        raise _too_long(limits, where)
     # Without memory the interpreter says so, or cannot even do that and dies of it.
     if process.returncode < 0 or (process.returncode and _OUT_OF_MEMORY.search(last)):
-        raise _too_large(limits, None)
+        raise _too_large(limits, where)
     if process.returncode:
         raise RingfenceError(f"a process behind the wall failed: {last}")
     return _unpacked(answer)
@@ -340,7 +354,11 @@ def _behind_the_wall() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _wall.closed = True
     try:
-        _packed(task(*arguments), out)
+        tables = task(*arguments)
+        if sum(table.nbytes for table in tables.values()) > limits.answer_mb * 1_000_000:
+            # Our parent would have to hold it all, and nothing limits our parent.
+            raise _too_wide(limits, max(tables, key=lambda name: tables[name].nbytes))
+        _packed(tables, out)
     except RingfenceError as error:
         kind = type(error).__name__
         told = [kind, error.message, error.where, error.hint]

@@ -8,7 +8,7 @@ table row by row can be asked by row (`by_row`).
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 import duckdb
@@ -21,6 +21,9 @@ _TABLES_AT_MOST = 64
 Planning takes more than linear time in them and is not interrupted: 64 joins of one row each are
 planned in a tenth of a second, 300 in a minute.
 """
+
+_KEPT = 256
+"""Statements whose readings are kept: a pack is asked of many networks, or for many days."""
 
 _TABLE_FUNCTIONS = frozenset({"generate_series", "range", "repeat_row", "unnest"})
 """The only table functions that run; among the others are readers of files and switches."""
@@ -117,10 +120,14 @@ class Reading:
         return self.columns is None or table in self.columns.get(column, ())
 
 
+@lru_cache(_KEPT)
 def read_select(sql: str, *, where: str | None = None) -> Reading:
     """What one SELECT names; raises `QueryError` where it is not one, or names what may not run."""
     found = _Found()
-    found.walk(_parsed(sql, where))
+    try:
+        found.walk(_parsed(sql))
+    except QueryError as error:
+        raise QueryError(error.message, where=where, hint=error.hint) from error
     if strange := sorted(found.table_functions - _TABLE_FUNCTIONS):
         raise QueryError(
             f"{strange[0]} may not be read from here",
@@ -162,28 +169,28 @@ def _parser() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"enable_external_access": False, "threads": 1})
 
 
-def _parsed(sql: str, where: str | None) -> list[dict[str, Any]]:
-    """The syntax tree of one SELECT."""
+@lru_cache(_KEPT // 4)
+def _parsed(sql: str) -> list[dict[str, Any]]:
+    """The syntax tree of one SELECT; whoever asks for it must leave it as it is."""
     parser = _parser().cursor()
     try:
         kinds = [statement.type for statement in parser.extract_statements(sql)]
         if kinds != [duckdb.StatementType.SELECT]:
             raise QueryError(
                 "only one SELECT is allowed here, and nothing else",
-                where=where,
                 hint="write one SELECT over the tables; see: ringfence show --tables",
             )
         row = parser.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchone()
         tree = json.loads(row[0]) if row else {"error": True}
+    except RecursionError:
+        raise QueryError("the statement is nested too deeply") from None
     except (duckdb.Error, RuntimeError) as error:
         first = str(error).strip().splitlines()[0]
-        raise QueryError(first, where=where) from error
-    except RecursionError:
-        raise QueryError("the statement is nested too deeply", where=where) from None
+        raise QueryError(first) from error
     finally:
         parser.close()
     if tree["error"]:
-        raise QueryError(f"{tree.get('error_message', 'not a statement')}", where=where)
+        raise QueryError(f"{tree.get('error_message', 'not a statement')}")
     return cast("list[dict[str, Any]]", tree["statements"])
 
 
@@ -351,6 +358,7 @@ class ByRow:
     kept: str
 
 
+@lru_cache(_KEPT)
 def by_row(sql: str, table: str, condition: str) -> ByRow | None:
     """A statement asked by row, or None where it is not seen to judge `table` row by row.
 
@@ -397,7 +405,7 @@ _MAKES_ROWS = frozenset({"unnest", "unlist", "generate_subscripts"})
 
 
 def _statement(sql: str) -> dict[str, Any] | None:
-    node = _parsed(sql, None)[0]["node"]
+    node = _parsed(sql)[0]["node"]
     return node if node["type"] == "SELECT_NODE" else None
 
 
