@@ -27,6 +27,7 @@ from ringfence.network.vendors import CONTROL, UNRESOLVED_NAME, VENDOR_CONFLICT,
 from ringfence.rules import pack as packs
 from ringfence.rules.compare import CHANGE, COMPARISON, COST, LIST_DIFFERENCE
 from ringfence.rules.evaluate import JUDGED
+from ringfence.rules.lint import COVERAGE, LINT, SORTS
 from ringfence.rules.published import EXPOSED, REACH
 from ringfence.rules.tally import TALLY
 from ringfence.rules.timeline import TIMELINE
@@ -50,6 +51,16 @@ EXIT_CODES = (
     (76, "what is stored is not what was recorded"),
     (77, "this audience may not have that"),
 )
+
+LINT_SORTS = {
+    "citation": "its citation cannot be looked up: it has neither an address nor a date",
+    "dead": "it reads no table, is superseded before it asks for anything, or can never find a breach "
+    "and no note says why",
+    "overlap": "another rule of the pack asks the same at the same time",
+    "gap in dates": "it ends before what supersedes it begins, or a vendor is not named for a while",
+    "never unknown": "it does not say that it can be unknown",
+    "does not run": "its SELECT cannot be read",
+}
 
 
 def _row(*cells: object) -> str:
@@ -110,7 +121,7 @@ def tables() -> Iterator[str]:
         if table not in NETWORK_TABLES:
             yield from _of_table(table)
     answers = (PLACEMENT, PRESENCE, GAP, VENDOR_SUGGESTION, VENDOR_CONFLICT, UNRESOLVED_NAME)
-    laws = (REACH, EXPOSED, LIST_DIFFERENCE, COMPARISON, CHANGE, COST, TIMELINE)
+    laws = (REACH, EXPOSED, LIST_DIFFERENCE, COMPARISON, CHANGE, COST, TIMELINE, LINT, COVERAGE)
     for table in (
         *answers,
         CONTROL,
@@ -262,6 +273,11 @@ def rules() -> Iterator[str]:
         yield f"## {title}"
         yield ""
         yield from _fields(model)
+    yield "## What lint finds"
+    yield ""
+    yield "`ringfence rules lint` says of a rule that is well formed what is amiss with it all the same."
+    yield ""
+    yield from _table(["sort", "means"], [(f"`{sort}`", LINT_SORTS[sort]) for sort in SORTS])
     for pack in map(packs.load_pack, packs.list_packs()):
         about = pack.manifest
         yield f"## Pack {pack.id}"
@@ -272,8 +288,20 @@ def rules() -> Iterator[str]:
         yield f"Binds: {about.binds}."
         yield ""
         yield from _table(
-            ["rule", "title", "test", "metric", "grade", "citation"],
-            [(f"`{r.id}`", r.title, r.test, _metric(r), r.grade, r.citation) for r in pack.rules],
+            ["rule", "title", "test", "metric", "severity", "from", "grade", "citation"],
+            [
+                (
+                    f"`{r.id}`",
+                    r.title,
+                    r.test,
+                    _metric(r),
+                    r.severity,
+                    "; ".join(f"{p.begins} {p.effect}" for p in r.phase),
+                    r.grade,
+                    f"[{r.citation}]({r.citation.url})" if r.citation.url else r.citation,
+                )
+                for r in pack.rules
+            ],
         )
         if about.not_encoded:
             yield "Not encoded:"

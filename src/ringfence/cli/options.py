@@ -9,7 +9,10 @@ import typer
 from ringfence.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ringfence.cli.output import Output
+    from ringfence.rules.opening import Opened
     from ringfence.workspace import Network, Workspace
 
 WorkspaceOption = Annotated[
@@ -97,6 +100,26 @@ def network_of(
             f"{network.snapshot.as_of} stands in, less what was installed since"
         )
     return network
+
+
+def packs_of(
+    names: "Sequence[str]", workspace: Path, out: "Output", *, audience: str | None = None
+) -> "Opened":
+    """The packs a person names, with a note on each that did not come with the program.
+
+    Every verb that shows or runs packs comes by them here.
+    """
+    from ringfence.rules.opening import open_packs  # noqa: PLC0415
+
+    return open_packs(
+        names, workspace, audience=audience, tell=lambda line: out.note(f"note   {line}")
+    )
+
+
+def say_label(out: "Output", label: str) -> None:
+    """Say for whom an output is at most, where it is not for everybody."""
+    if label != "public":
+        out.say(f"label: {label}")
 
 
 def check_fail_on(fail_on: str) -> None:

@@ -54,12 +54,13 @@ class Output:
         """Write the result for a program: one JSON document, or its rows as lines.
 
         With `--out`, the rows go to that file as well. `more` are further tables of the document.
+        A `label` in the summary also stands in each row where rows are written without it.
         """
         if self.out:
-            write_table(rows, self.out)
+            write_table(_marked(rows, summary), self.out)
             self.note(f"wrote {rows.num_rows:,} rows to {self.out}")
         if self.as_jsonl:
-            for row in rows_of(rows):
+            for row in rows_of(_marked(rows, summary)):
                 print(_json(row))  # noqa: T201
         elif self.as_json:
             head = {
@@ -106,10 +107,10 @@ class Output:
             console().print(Text(printable(note), style="dim"))
         console().print()
 
-    def say(self, text: str = "") -> None:
-        """Show a line of the result, for people only."""
+    def say(self, text: str = "", *, folded: bool = True) -> None:
+        """Show a line of the result, for people only; an address is of no use `folded`."""
         if self.is_for_people:
-            console().print(printable(text), markup=False, highlight=False, soft_wrap=False)
+            console().print(printable(text), markup=False, highlight=False, soft_wrap=not folded)
 
     def note(self, text: str) -> None:
         """Tell a person something beside the result."""
@@ -177,6 +178,16 @@ def cell(value: object) -> str:
             return value.isoformat()
         case _:
             return str(value)
+
+
+def _marked(rows: "pa.Table", summary: Mapping[str, object]) -> "pa.Table":
+    """The rows with the label of the whole, where they have none of their own."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    if "label" not in summary or "label" in rows.schema.names:
+        return rows
+    label = pa.repeat(pa.scalar(summary["label"], pa.string()), rows.num_rows)
+    return rows.append_column("label", label)
 
 
 def rows_of(table: "pa.Table") -> list[dict[str, Any]]:

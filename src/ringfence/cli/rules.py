@@ -21,6 +21,8 @@ from ringfence.cli.options import (
     fails,
     network_of,
     output,
+    packs_of,
+    say_label,
     today,
     workspace_in,
 )
@@ -49,13 +51,22 @@ PackArgument = Annotated[str, typer.Argument(help="A pack that comes with us, or
 
 
 @app.command("list")
-def list_(as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
+def list_(
+    packs: Annotated[
+        list[str] | None, typer.Argument(help="Folders of packs to list beside ours.")
+    ] = None,
+    workspace: WorkspaceOption = HERE,
+    as_of: AsOfOption = None,
+    audience: AudienceOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the packs that come with the program, and their standing on a day."""
-    from ringfence.rules.pack import list_packs, load_pack  # noqa: PLC0415
+    from ringfence.rules.pack import list_packs  # noqa: PLC0415
     from ringfence.store.tables import Column, Table, Type  # noqa: PLC0415
 
     out = output(as_json=as_json)
     asked = day(as_of) or today()
+    opened = packs_of([*list_packs(), *(packs or ())], workspace, out, audience=audience)
     listing = Table(
         "packs",
         "a rule pack",
@@ -67,6 +78,7 @@ def list_(as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
             Column("rules", Type.INTEGER, "Rules encoded"),
             Column("in_force", Type.INTEGER, "Rules in force on the day"),
             Column("not_encoded", Type.INTEGER, "Requirements not encoded"),
+            Column("label", Type.TEXT, "Its label"),
         ),
     )
     rows = [
@@ -77,14 +89,19 @@ def list_(as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
             "rules": len(pack.rules),
             "in_force": sum(1 for r in pack.rules if r.on(asked).effect),
             "not_encoded": len(pack.manifest.not_encoded),
+            "label": pack.manifest.secrecy,
         }
-        for pack in map(load_pack, list_packs())
+        for pack in opened.packs
     ]
-    out.document("rules-list", None, {"packs": len(rows)}, listing.from_rows(rows))
+    summary = {"packs": len(rows), "label": opened.label}
+    out.document("rules-list", None, summary, listing.from_rows(rows))
+    say_label(out, opened.label)
+    # A column of nothing but "public" would only take the room of the titles.
+    shown = 7 if opened.label != "public" else 6
     out.table(
         f"Rule packs, as of {asked}",
-        ("pack", "instrument", "", "rules", "in force", "not encoded"),
-        [[str(v) for v in r.values()] for r in rows],
+        ("pack", "instrument", "", "rules", "in force", "not encoded", "label")[:shown],
+        [[str(v) for v in r.values()][:shown] for r in rows],
         right=(3, 4, 5),
     )
 
@@ -93,18 +110,21 @@ def list_(as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
 def show(
     pack: PackArgument,
     rule: Annotated[str | None, typer.Argument(help="One rule, whole.")] = None,
+    workspace: WorkspaceOption = HERE,
     as_of: AsOfOption = None,
+    audience: AudienceOption = None,
 ) -> None:
     """Show a pack's rules with their standing, or one rule with its source and its SELECT."""
-    from ringfence.rules.pack import load_pack  # noqa: PLC0415
-
     out = output()
     asked = day(as_of) or today()
-    loaded = load_pack(pack)
+    (loaded,) = packs_of([pack], workspace, out, audience=audience).packs
+    say_label(out, loaded.manifest.secrecy)
     if rule is None:
         manifest = loaded.manifest
         issued = f"{manifest.issued_by}, {manifest.published_on or 'day not read'}"
-        out.say("\n".join(filter(None, (manifest.title, issued, manifest.url))))
+        out.say(f"{manifest.title}\n{issued}")
+        if manifest.url:
+            out.say(manifest.url, folded=False)
         out.say(f"binds {manifest.binds}")
         out.say()
         rows = [(r.id, r.title, r.test, r.grade, r.on(asked).legal_status) for r in loaded.rules]
@@ -114,24 +134,30 @@ def show(
             rows,
             note="grade: S read in the source, S* in another's copy of it, R in a report of it",
         )
-        out.table(
-            "Not encoded",
-            ("id", "requirement", "why"),
-            [(n.id, n.title, n.reason) for n in manifest.not_encoded],
-        )
+        if manifest.not_encoded:
+            out.table(
+                "Not encoded",
+                ("id", "requirement", "why"),
+                [(n.id, n.title, n.reason) for n in manifest.not_encoded],
+            )
         return
     found = loaded.rule(rule)
     standing = found.on(asked)
     out.say(f"{loaded.id}/{found.id}  {found.title}")
-    out.say(f"cites    {found.citation}" + (f" {found.citation.url}" if found.citation.url else ""))
+    out.say(f"cites    {found.citation}")
+    if found.citation.url:
+        out.say(f"at       {found.citation.url}", folded=False)
     out.say(f"grade    {found.grade}: {found.source}")
     out.say(f"binds    {found.binds}")
     out.say(f"scope    {found.scope}")
     out.say(f"test     {found.test}; one verdict a row of {found.subjects}")
     share = f", of {found.denominator}" if found.denominator else ""
     out.say(f"metric   {found.metric}{share}")
+    out.say(f"severity {found.severity}")
     for phase in found.phase:
-        out.say(f"from     {phase.begins}  {phase.effect}: {phase.status}. {phase.note or ''}")
+        by = f" by {phase.by}" if phase.by else ""
+        said = [f"{phase.begins}  {phase.effect}: {phase.status}{by}", phase.note, phase.source]
+        out.say(f"from     {'. '.join(filter(None, said))}")
     due = f", due by {standing.due_on}" if standing.due_on else ""
     out.say(f"on {asked}  {standing.legal_status}{due}")
     if found.note:
@@ -141,15 +167,19 @@ def show(
 
 
 @app.command("test")
-def try_(pack: PackArgument, as_json: JsonOption = False) -> None:
+def try_(
+    pack: PackArgument,
+    workspace: WorkspaceOption = HERE,
+    audience: AudienceOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Run a pack's own tests; leave with code 1 if one fails or a verdict of a rule is untested."""
     from ringfence.rules.lint import COVERAGE, coverage  # noqa: PLC0415
-    from ringfence.rules.pack import load_pack  # noqa: PLC0415
     from ringfence.rules.trial import test_pack  # noqa: PLC0415
     from ringfence.store.tables import Column, Table, Type  # noqa: PLC0415
 
     out = output(as_json=as_json)
-    loaded = load_pack(pack)
+    (loaded,) = packs_of([pack], workspace, out, audience=audience).packs
     trials = test_pack(loaded)
     covered = COVERAGE.from_rows(coverage(loaded))
     bare = [row for row in covered.to_pylist() if row["missing"]]
@@ -174,8 +204,10 @@ def try_(pack: PackArgument, as_json: JsonOption = False) -> None:
         "failed": len(failed),
         "verdicts": verdicts,
         "verdicts_tested": shown,
+        "label": loaded.manifest.secrecy,
     }
     out.document("rules-test", None, summary, rows, {"coverage": covered})
+    say_label(out, loaded.manifest.secrecy)
     if failed:
         out.table(
             "Failed",
@@ -219,21 +251,16 @@ def run(
     """Hold the network against rule packs, under the law of a day."""
     import pyarrow as pa  # noqa: PLC0415
 
-    from ringfence.rules.labels import for_audience, label_of, labelled  # noqa: PLC0415
-    from ringfence.rules.pack import load_pack  # noqa: PLC0415
-    from ringfence.rules.signatures import KEYS, standing_of  # noqa: PLC0415
+    from ringfence.rules.labels import labelled  # noqa: PLC0415
     from ringfence.rules.tally import tally, totals  # noqa: PLC0415
 
     check_fail_on(fail_on)
     form = _form(form, file, is_json=as_json or as_jsonl)
     out = output(as_json=as_json, as_jsonl=as_jsonl, out=None if form else file, quiet=quiet)
-    loaded = for_audience([load_pack(name) for name in packs], audience)
+    opened = packs_of(packs, workspace, out, audience=audience)
+    loaded = opened.packs
     place = workspace_in(workspace)
     network = network_of(place, as_of, snapshot, out)
-    standings = {p.id: standing_of(p, place.folder / KEYS) for p in loaded}
-    for pack in loaded:
-        if not pack.built_in:
-            out.note(f"note   {pack.id}: {standings[pack.id]}")
     results = [(p, place.judge(network, p)) for p in loaded]
     findings = pa.concat_tables([labelled(r["finding"], p) for p, r in results])
     judged = pa.concat_tables([labelled(r["judged"], p) for p, r in results])
@@ -245,16 +272,15 @@ def run(
             if fails({v for v in ("breach", "unknown") if summary[v]}, fail_on):
                 raise typer.Exit(1)
             return
-    label = label_of(loaded)
+    standings = {name: str(one) for name, one in opened.standings.items()}
     out.document(
         "rules-run",
         network,
-        {**summary, "label": label, "packs": {name: str(one) for name, one in standings.items()}},
+        {**summary, "label": opened.label, "packs": standings},
         findings,
         {"judged": judged},
     )
-    if label != "public":
-        out.say(f"label: {label}")
+    say_label(out, opened.label)
     for (pack, result), counts in zip(results, counted, strict=True):
         show_tally(out, f"{pack.manifest.title}, on {network.as_of}", counts)
         if limit:

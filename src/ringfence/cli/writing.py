@@ -14,8 +14,13 @@ from ringfence.cli.options import (
     WorkspaceOption,
     network_of,
     output,
+    packs_of,
+    say_label,
     workspace_in,
 )
+
+ROWS_SHOWN = 5
+"""Rows of each table that an explanation shows: an operator has more than anyone would read."""
 
 
 def new(
@@ -42,16 +47,20 @@ def new(
 
 def lint(
     pack: Annotated[str, typer.Argument(help="A pack that comes with us, or its folder.")],
+    workspace: WorkspaceOption = HERE,
+    audience: AudienceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what is amiss in a well-formed pack; leave with code 1 if anything is."""
     from ringfence.rules import lint as linter  # noqa: PLC0415
-    from ringfence.rules.pack import load_pack  # noqa: PLC0415
 
     out = output(as_json=as_json)
-    faults = linter.lint(load_pack(pack))
+    (loaded,) = packs_of([pack], workspace, out, audience=audience).packs
+    faults = linter.lint(loaded)
     rows = [{"rule": f.rule, "sort": f.sort, "says": f.says} for f in faults]
-    out.document("rules-lint", None, {"faults": len(rows)}, linter.LINT.from_rows(rows))
+    summary = {"faults": len(rows), "label": loaded.manifest.secrecy}
+    out.document("rules-lint", None, summary, linter.LINT.from_rows(rows))
+    say_label(out, loaded.manifest.secrecy)
     if rows:
         out.table("Amiss", ("rule", "sort", "says"), [list(row.values()) for row in rows])
     out.say(f"{len(rows)} amiss")
@@ -70,19 +79,17 @@ def explain_(
 ) -> None:
     """Explain a finding: the clause, the SELECT, the rows it rests on, what would change it."""
     from ringfence.cli.output import cell  # noqa: PLC0415
-    from ringfence.network.model import FINDING  # noqa: PLC0415
+    from ringfence.network.model import FINDING, TABLES  # noqa: PLC0415
     from ringfence.rules.evaluate import EvaluateParameters  # noqa: PLC0415
     from ringfence.rules.explain import explain  # noqa: PLC0415
-    from ringfence.rules.labels import for_audience  # noqa: PLC0415
-    from ringfence.rules.pack import load_pack  # noqa: PLC0415
 
     out = output(as_json=as_json)
     name, _, rule_id = rule.rpartition("/")
-    (pack,) = for_audience([load_pack(name)], audience)
+    (pack,) = packs_of([name], workspace, out, audience=audience).packs
     place = workspace_in(workspace)
     network = network_of(place, as_of, snapshot, out)
     ask = EvaluateParameters(network.as_of, values=place.settings.pack.get(pack.id, {}))
-    told = explain(place.to_judge(network), pack, rule_id, subject, ask)
+    told = explain(place.to_judge(network, [pack]), pack, rule_id, subject, ask)
     found, clause = told.finding, told.rule
     changes = [{"change": what, "verdict": then} for what, then in told.changes]
     summary = {
@@ -92,23 +99,27 @@ def explain_(
         "would_change_it": changes,
         "label": pack.manifest.secrecy,
     }
-    out.document("rules-explain", network, summary, FINDING.from_rows([found]))
+    rows = {name: TABLES[name].from_rows(of_it) for name, of_it in told.rows.items() if of_it}
+    out.document("rules-explain", network, summary, FINDING.from_rows([found]), rows)
+    say_label(out, pack.manifest.secrecy)
     due = f", due by {found['due_on']}: then {found['verdict_when_due']}" if found["due_on"] else ""
     out.say(f"{found['verdict']}{due}: {found['because'] or ''}")
     out.say(f"requires {clause.title}")
-    out.say(
-        f"clause   {clause.citation}" + (f" {clause.citation.url}" if clause.citation.url else "")
-    )
+    out.say(f"clause   {clause.citation}")
+    if clause.citation.url:
+        out.say(f"at       {clause.citation.url}", folded=False)
     out.say(f"standing {found['legal_status']}, on {network.as_of}")
-    for origin in str(found["rests_on"] or "not stated").splitlines():
+    for origin in dict.fromkeys(str(found["rests_on"] or "not stated").splitlines()):
         out.say(f"read at  {origin}")
     out.say()
     out.say(clause.select)
     out.say()
-    for table, rows in told.rows.items():
-        for row in rows:
+    for table, of_it in told.rows.items():
+        for row in of_it[:ROWS_SHOWN]:
             facts = {k: cell(v) for k, v in row.items() if v is not None and k != "origin"}
             out.say(f"{table}: " + ", ".join(f"{k} {v}" for k, v in facts.items()))
+        if (more := len(of_it) - ROWS_SHOWN) > 0:
+            out.say(f"{table}: and {more:,} more; all of them: --json")
     out.say()
     out.table(
         "What would change it",

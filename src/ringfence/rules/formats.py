@@ -11,7 +11,7 @@ same findings give the same bytes.
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -62,7 +62,8 @@ def sarif(results: Results) -> str:
                 "defaultConfiguration": {"level": _LEVELS[rule.severity]},
                 "properties": {"test": rule.test, "grade": rule.grade, "binds": rule.binds},
             }
-            if rule.citation.url and "://" in rule.citation.url:
+            # A reader makes a link of it, and a stranger's pack may say anything.
+            if rule.citation.url and rule.citation.url.startswith(("https://", "http://")):
                 said["helpUri"] = rule.citation.url
             rules.append(said)
     driver = {"name": "Ringfence", "version": results.program_version, "rules": rules}
@@ -85,7 +86,7 @@ def _sarif_result(row: Row, number: int) -> dict[str, object]:
     verdict, due = row["verdict"], row["due_on"]
     kind = {"breach": "fail", "unknown": "open"}.get(str(verdict), "review" if due else "pass")
     places = []
-    for origin in str(row["rests_on"] or "").splitlines():
+    for origin in filter(None, str(row["rests_on"] or "").split("\n")):
         read = _LINE.fullmatch(origin)
         place: dict[str, object] = {"artifactLocation": {"uri": _uri(read[1] if read else origin)}}
         if read and int(read[2]):
@@ -219,7 +220,7 @@ def oscal(results: Results) -> str:
             "target": {"type": "objective-id", "target-id": _token(rule), "status": status},
         }
         found.append(one | ({"related-observations": seen} if seen else {}))
-    controls = [{"control-id": _token(rule)} for rule in sorted(in_force)]
+    silent = {r["rule"] for r in results.judged.to_pylist()} - in_force.keys()
     result: dict[str, object] = {
         "uuid": str(_uuid("result", *mark)),
         "title": f"The network on {results.as_of.isoformat()}",
@@ -227,9 +228,7 @@ def oscal(results: Results) -> str:
         "start": day,
         "end": day,
         "props": [{"name": "marking", "value": results.label}],
-        "reviewed-controls": {
-            "control-selections": [{"include-controls": controls} if controls else {}]
-        },
+        "reviewed-controls": {"control-selections": [_selection(in_force, silent)]},
     }
     result |= {"observations": observations} if observations else {}
     result |= {"findings": found} if found else {}
@@ -255,6 +254,19 @@ def oscal(results: Results) -> str:
         },
     }
     return _json({"assessment-results": document})
+
+
+def _selection(in_force: Iterable[str], silent: Iterable[str]) -> dict[str, object]:
+    """The rules that were run; a selection of none cannot be said but as all less those."""
+    run = [{"control-id": _token(rule)} for rule in sorted(in_force)]
+    if run:
+        return {"include-controls": run}
+    left_out = [{"control-id": _token(rule)} for rule in sorted(silent)]
+    selection: dict[str, object] = {
+        "description": "No rule was in force on that day",
+        "include-all": {},
+    }
+    return selection | ({"exclude-controls": left_out} if left_out else {})
 
 
 FORMATS: Mapping[str, Callable[[Results], str]] = {"sarif": sarif, "junit": junit, "oscal": oscal}

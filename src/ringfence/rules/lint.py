@@ -86,8 +86,8 @@ def _of_rule(pack: Pack, rule: Rule) -> Iterator[Fault]:
     name = f"{pack.id}/{rule.id}"
     if rule.citation.url is None and rule.citation.date is None:
         yield Fault(name, "citation", "its citation has neither an address nor a date")
-    if "breach" not in rule.verdicts:
-        yield Fault(name, "dead", "it can never find a breach")
+    if "breach" not in rule.verdicts and rule.note is None:
+        yield Fault(name, "dead", "it can never find a breach, and no note says why")
     over = next((p for p in rule.phase if p.effect == "superseded"), None)
     asking = [p for p in rule.phase if p.effect in ("where possible", "binding", "advice")]
     if over and asking[0].begins >= over.begins:
@@ -123,7 +123,7 @@ def _gap_after(pack: Pack, rule: Rule, over: Phase) -> Iterator[Fault]:
 def _overlaps(pack: Pack) -> Iterator[Fault]:
     for one, other in combinations(pack.rules, 2):
         same = (
-            statement(one) == statement(other)
+            statement(one).strip() == statement(other).strip()
             and one.subjects == other.subjects
             and dict(one.values) == dict(other.values)
         )

@@ -50,6 +50,20 @@ FILE_BYTES = 256 * 1024
 
 FILES_AT_MOST = 2_000
 
+PACK_BYTES = 16 * 1024 * 1024
+"""All files together; a hundred times the largest pack that comes with the program."""
+
+_PARTS_AT_MOST = 32
+_PART = r"""(?>[\w-]++|"(?:[^"\\]|\\.)*+"|'[^']*+')"""
+_LONG_KEY = re.compile(
+    rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{_PARTS_AT_MOST},}}+", re.ASCII
+)
+"""A dotted key of so many parts. Reading one takes memory in the square of its length: one that
+fills a file would take some 60 GB."""
+
+_DIGITS_AT_MOST = 38
+"""What the engine's numbers hold; a law states none longer."""
+
 
 @dataclass(frozen=True)
 class Pack:
@@ -171,13 +185,18 @@ def read_pack(files: Mapping[str, str], name: str, place: str, *, built_in: bool
 def _files(folder: Path) -> dict[str, str]:
     """The pack's own files by their path within it."""
     found: dict[str, str] = {}
+    size = 0
     for file in sorted([*folder.glob("*.toml"), *folder.glob("rules/*.toml")]):
         place = file.relative_to(folder).as_posix()
         # A link could make us read, and quote in an error, a file that is not the pack's.
         if file.is_symlink() or file.parent.is_symlink() or not file.is_file():
             raise PackError("is no plain file", where=str(file))
-        if file.stat().st_size > FILE_BYTES:
+        own = file.stat().st_size
+        size += own
+        if own > FILE_BYTES:
             raise PackError(f"is larger than {FILE_BYTES // 1024} KB", where=str(file))
+        if size > PACK_BYTES:
+            raise PackError(f"is larger than {PACK_BYTES // 1024**2} MB", where=str(folder))
         try:
             found[place] = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
@@ -261,7 +280,10 @@ class _Reader:
             self._fault(place, "is missing")
             return None
         # A cap is the decimal fraction that the law states, not the nearest binary one.
-        number: Callable[[str], object] = Decimal if exact else float
+        number: Callable[[str], object] = _decimal if exact else float
+        if _has_long_key(self._files[place]):
+            self._fault(place, f"has a key of more than {_PARTS_AT_MOST} parts")
+            return None
         try:
             content = _settled(tomllib.loads(self._files[place], parse_float=number))
             return model.model_validate(content)
@@ -274,6 +296,22 @@ class _Reader:
             else:
                 self._fault(place, "is no TOML that can be read")
         return None
+
+
+def _has_long_key(text: str) -> bool:
+    return any(
+        line.count(".") >= _PARTS_AT_MOST and _LONG_KEY.search(line) for line in text.split("\n")
+    )
+
+
+def _decimal(text: str) -> Decimal:
+    number = Decimal(text)
+    if not number.is_finite() or max(len(number.as_tuple().digits), abs(number.adjusted())) > (
+        _DIGITS_AT_MOST
+    ):
+        shown = text if len(text) <= 40 else f"{text[:40]}..."
+        raise tomllib.TOMLDecodeError(f"{shown} is no number that a law states")
+    return number
 
 
 def _messages(error: ValidationError) -> Iterator[tuple[str, str]]:

@@ -10,8 +10,7 @@ from ringfence.errors import InputError, NotFoundError, UsageError
 from ringfence.store.duck import Tables
 
 COLUMNS = ("element", "removed_on")
-ROWS_AT_MOST = 5_000_000
-_BYTES_AT_MOST = 1_000_000_000
+_BYTES_AT_MOST = 200_000_000
 
 
 def read_plan(file: Path, element: pa.Table) -> dict[str, date]:
@@ -28,11 +27,7 @@ def read_plan(file: Path, element: pa.Table) -> dict[str, date]:
     if not rows or not set(COLUMNS) <= set(rows[0]):
         raise InputError("has no columns element, removed_on", where=str(file))
     at = {name: rows[0].index(name) for name in COLUMNS}
-    known: dict[str, str | None] = {}
-    for key in element["id"].to_pylist():
-        short = key.partition(":")[2]
-        known[short] = None if short in known else key
-    known |= {key: key for key in element["id"].to_pylist()}
+    known = _by_name(element["id"].to_pylist())
     found: dict[str, date] = {}
     for number, row in enumerate(rows[1:], 2):
         where = f"{file}:{number}"
@@ -51,6 +46,16 @@ def read_plan(file: Path, element: pa.Table) -> dict[str, date]:
                 f"{when!r} is not a date", where=where, hint="write it as 2026-11-24"
             ) from None
     return found
+
+
+def _by_name(keys: list[str]) -> dict[str, str | None]:
+    """Each element by its key and by what follows the prefix; None where that is of several."""
+    known: dict[str, str | None] = {}
+    for key in keys:
+        # A key without a prefix is named by itself alone.
+        if short := key.partition(":")[2]:
+            known[short] = None if short in known else key
+    return known | {key: key for key in keys}
 
 
 def under_plan(tables: Tables, removals: Mapping[str, date]) -> Tables:
@@ -87,7 +92,7 @@ def _rows(file: Path) -> list[list[str]]:
                 sheet = CalamineWorkbook.from_path(str(file)).get_sheet_by_index(0).to_python()
             except (CalamineError, OSError, ValueError):
                 raise InputError("cannot be read as a workbook", where=str(file)) from None
-            return [[_text(value) for value in row] for row in sheet[:ROWS_AT_MOST]]
+            return [[_text(value) for value in row] for row in sheet]
         case _:
             raise UsageError("a plan is a .csv or .xlsx file", where=str(file))
 

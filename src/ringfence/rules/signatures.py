@@ -111,7 +111,10 @@ def sign(pack: Pack, key: Path) -> Path:
     }
     file = Path(pack.place) / SIGNATURE
     try:
-        file.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+        # A link in its place, which a stranger's folder may have, would lead us to another file.
+        file.unlink(missing_ok=True)
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(json.dumps(said, indent=1) + "\n")
     except OSError as error:
         raise UsageError(f"cannot write: {error.strerror}", where=str(file)) from error
     return file

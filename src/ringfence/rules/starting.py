@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from ringfence.errors import UsageError
+from ringfence.rules.labels import LABELS
 
 _ID = re.compile(r"[a-z][a-z0-9-]{1,59}")
 
@@ -108,6 +109,8 @@ def new_pack(folder: Path, *, country: str = "XX", secrecy: str = "public") -> l
             where=str(folder),
             hint="small letters, digits and hyphens, beginning with a letter: xx-act-2026",
         )
+    if secrecy not in LABELS:
+        raise UsageError(f"{secrecy!r} is no label", hint=f"one of: {', '.join(LABELS)}")
     if not re.fullmatch("[A-Z]{2}", country):
         raise UsageError(f"{country!r} is no country", hint="two letters of ISO 3166-1: SE")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -4,13 +4,14 @@ Nothing unknown is let in and nothing of another type: a mistyped key in a law m
 over. The reference of packs is made from these declarations.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic import model_validator as whole
 
 from ringfence.network.functions import DOMAINS, resolve_kind
@@ -68,7 +69,22 @@ _STATUSES: Mapping[str, tuple[str, ...]] = {
 """The standing a phase of each effect can have."""
 
 Day = date
-Words = Annotated[str, StringConstraints(min_length=1, max_length=4_000, strip_whitespace=True)]
+_NOT_WORDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What would move the cursor of a screen, or turn the writing round, so that a clause reads as it
+does not stand."""
+
+
+def _legible(text: str) -> str:
+    if found := _NOT_WORDS.search(text):
+        raise ValueError(f"has a control character, U+{ord(found[0]):04X}")
+    return text
+
+
+Words = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=4_000, strip_whitespace=True),
+    AfterValidator(_legible),
+]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 Value = bool | int | Decimal | date | Annotated[str, StringConstraints(max_length=1_000)]
 
