@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections import Counter, defaultdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +13,15 @@ from ringfence.cli.answers import HOW_TO_READ, PACKS, show_options, show_presenc
 from ringfence.cli.options import JobsOption, JsonOption, QuietOption, day, output, today
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ringfence.cli.output import Output
+    from ringfence.rules.pack import Pack
+    from ringfence.store.duck import Tables
     from ringfence.workspace import Network, Workspace
+
+PROFILES = ("own-software", "remote-support")
+"""What the vendor is assumed to have: a hand in its software; only what its support may do."""
 
 PAST = (date(2021, 6, 30), date(2024, 1, 1))
 """The past days whose law is shown: before the direction of 2022, and the day after the last day
@@ -64,13 +72,22 @@ def demo(
         f"{rows['operator']:,} operators, {rows['site']:,} sites, {rows['element']:,} elements; "
         f"{rejected:,} records not kept",
     )
-    _answer(out, clock, place, network, folder)
+    _answer(out, clock, place, network, folder, is_large=size == "continent")
 
 
 def _answer(
-    out: "Output", clock: "_Clock", place: "Workspace", network: "Network", folder: Path
+    out: "Output",
+    clock: "_Clock",
+    place: "Workspace",
+    network: "Network",
+    folder: Path,
+    *,
+    is_large: bool,
 ) -> None:
-    """Ask the main questions of the network and write the report."""
+    """Ask the main questions of the network and write the report.
+
+    Of a large one it is left to a person to ask whether the separation holds, which takes minutes.
+    """
     from ringfence.cli.rules import DUE  # noqa: PLC0415
     from ringfence.network.synthetic.world import DESIGNATED, INDEX, VENDORS  # noqa: PLC0415
     from ringfence.report.assessment import write  # noqa: PLC0415
@@ -94,12 +111,16 @@ def _answer(
         decided = place.decide(network, vendor, packs, packs[0])
         progress("the report", 3, 4)
         file = folder / "report.html"
-        write(place.assessment(network, vendor, packs, packs[0], days), file)
+        asked: Sequence[Sequence[str]] = () if is_large else (PROFILES[:1],)
+        made = place.assessment(network, vendor, packs, packs[0], days, profiles=asked)
+        write(made, file)
     clock.say("asked", "presence, two instruments on three days, three options; wrote the report")
+    separation = None if is_large else _separation(clock, place, network, vendor, packs[0])
     summary = {
         "vendor": vendor,
         "report": str(file),
         "law": [{"pack": p.id, "as_of": d.isoformat(), **c} for p, d, c in law],
+        "separation": separation and separation.summary,
     }
     more = {"options": decided.options, "remaining": decided.remaining}
     out.document("demo", network, summary, where, more)
@@ -118,9 +139,89 @@ def _answer(
         note=DUE,
     )
     show_options(out, decided, names_of)
+    command = f"uv run ringfence exposure --vendor {name} --workspace {place.folder}"
+    if separation:
+        separation.show(out, name, names_of, command)
+    else:
+        out.say(f"Kept out of the core, could {name} come to it all the same? It takes minutes:")
+        out.say(f"        {command}")
+        out.say()
     out.say(f"report  {file}")
     out.say(f"next    uv run ringfence check --workspace {place.folder}")
     out.say(f"        uv run ringfence rules run {' '.join(PACKS)} --workspace {place.folder}")
+
+
+def _separation(
+    clock: "_Clock", place: "Workspace", network: "Network", vendor: str, core: "Pack"
+) -> "_Separation":
+    """Whether the vendor could come to the core all the same, by what it is assumed to have."""
+    from ringfence.exposure.control import powers  # noqa: PLC0415
+
+    known = powers()
+    found = {
+        profile: place.exposure(network, [vendor], [profile], core, powers=known)
+        for profile in PROFILES
+    }
+    clock.say("asked", "whether the separation holds, by two profiles")
+    return _Separation(found)
+
+
+class _Separation:
+    """What exposure answered, by profile, in a few lines."""
+
+    def __init__(self, found: "Mapping[str, Tables]") -> None:
+        self._asked = found[PROFILES[0]]["asked"].to_pylist()
+        self._people = found[PROFILES[0]]["affected_people"].to_pylist()
+        self._counts: dict[str, dict[str, Counter[str]]] = {}
+        for profile, tables in found.items():
+            counts = self._counts.setdefault(profile, defaultdict(Counter))
+            for row in tables["exposed"].select(["operator", "verdict"]).to_pylist():
+                counts[row["operator"] or ""][row["verdict"]] += 1
+
+    @property
+    def summary(self) -> dict[str, object]:
+        """The counts by profile and operator, as the JSON document has them."""
+        return {p: {o: dict(c) for o, c in of.items()} for p, of in self._counts.items()}
+
+    def show(self, out: "Output", name: str, names: "Mapping[str, str]", command: str) -> None:
+        from ringfence.cli.output import cell  # noqa: PLC0415
+        from ringfence.exposure.exposed import VERDICTS  # noqa: PLC0415
+
+        own, support = (self._counts[profile] for profile in PROFILES)
+
+        def worst(counts: "Mapping[str, int]") -> str:
+            return next((verdict for verdict in VERDICTS if counts.get(verdict)), "")
+
+        out.table(
+            f"Kept out of the core, could {name} come to control, read or stop it all the same?",
+            ("operator", "by its software", *VERDICTS, "by its support alone"),
+            [
+                (
+                    names.get(operator, operator),
+                    worst(own[operator]).upper(),
+                    *(f"{own[operator][v]:,}" for v in VERDICTS),
+                    worst(support[operator]),
+                )
+                for operator in sorted(own, key=lambda o: names.get(o, o))
+            ],
+            right=(2, 3, 4),
+            note="answers: three for each core element; the worst of them is the operator's",
+        )
+        for row in self._people:
+            if row["effect"] == "read" and row["total"]:
+                low, high = (row[c] / row["total"] for c in ("people_low", "people_high"))
+                out.say(
+                    f"It could read the traffic of {low:.0%} to {high:.0%} of "
+                    f"{cell(row['total'])} people."
+                )
+        for row in self._asked[:1]:
+            out.say(f"Ask first: {row['ask']}.")
+            out.say(
+                f"If all of it is bad, {row['breaches']:,} more answers are breached; "
+                f"if none is, {row['settles']:,} more hold."
+            )
+        out.say(f"The chains: {command}")
+        out.say()
 
 
 class _Clock:

@@ -4,6 +4,9 @@ It is made part by part: one operator's core, then one region's sites in batches
 from its own generator, seeded by its place, so that a part is the same whatever was made before
 it, and nothing ever holds the whole: ten million elements need no more memory than ten thousand.
 
+Who is connected to what, what listens and what is filtered differs by operator, so that a vendor
+kept out of the core comes to it at one of them and not at another; see `practice`.
+
 The tables are as sources would give them: makers under the names that operators write, functions
 in the operators' words, facts missing where operators have not stated them. `write_files` writes
 the same country as the files that operators would send; reading those gives these tables back.

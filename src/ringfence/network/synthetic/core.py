@@ -18,6 +18,7 @@ from ringfence.network.synthetic.plan import (
     core_counts,
     operators,
 )
+from ringfence.network.synthetic.practice import manager_maker, practice_of
 from ringfence.network.synthetic.rows import (
     KINDS,
     Gatherer,
@@ -26,6 +27,7 @@ from ringfence.network.synthetic.rows import (
     Standing,
     element_keys,
     element_pieces,
+    keys,
     link_keys,
     relation,
     site_keys,
@@ -91,7 +93,10 @@ def core_pieces(parameters: CountryParameters, operator: Operator) -> Iterator[P
     origin = f"made up: {operator.code}, core"
     yield "site", _data_centres(parameters, operator, origin)
     standing = _standing(operator, draw)
-    yield from element_pieces(parameters, operator, standing, draw, origin=origin)
+    of = core_numbers(operator)
+    # The first firewall and security gateway stand between the zones.
+    passing = np.array([of["firewall"][0], of["SEG"][0]])
+    yield from element_pieces(parameters, operator, standing, draw, origin=origin, passing=passing)
     yield "relation", _powers(operator, standing, origin)
     yield "link", _links(parameters, operator, origin)
     yield "contract", _contracts(operator, origin)
@@ -124,7 +129,7 @@ def _standing(operator: Operator, draw: np.random.Generator) -> Standing:
 
     systems = management_systems(operator)
     numbers = np.array(list(systems.values()))
-    makers = np.array([vendor for _, vendor in systems])
+    makers = np.array([manager_maker(operator, *pair) for pair in systems])
     gathered.add("EMS", numbers, centres(numbers), makers, quantiles=draw.random(len(numbers)))
     for one in CORE:
         numbers = np.array(core_numbers(operator)[one.kind])
@@ -164,7 +169,14 @@ def _powers(operator: Operator, standing: Standing, origin: str) -> pa.Table:
         *_each(of["AAA"], of["jump host"], "authenticates"),
         *_each(of["LDAP"], of["jump host"], "authenticates"),
         *_each(of["software repository"], of["NFVI"], "updates"),
+        *_each(of["software repository"][:1], virtual, "licenses"),
+        *_each(of["probe"][:1], of["UPF"], "mirrors"),
         *_each(of["PTP grandmaster"][:1], of["IP core router"], "synchronises"),
+        *(
+            _each(of["WDM"][:1], of["IP core router"], "synchronises")
+            if practice_of(operator).time_from_optical
+            else ()
+        ),
         *_each(of["MME"][:1], of["SGW"], "anchors"),
         *_each(of["AMF"][:1], of["SMF"], "anchors"),
     ]
@@ -195,14 +207,23 @@ def _links(parameters: CountryParameters, operator: Operator, origin: str) -> pa
             (number, cores[place % len(cores)], "intra-core", 100_000.0)
             for place, number in enumerate(of[kind])
         ]
+    optical = [(number, next(iter(of["WDM"])), "intra-core", 100_000.0) for number in cores[:2]]
+    first = len(ends)
+    ends += optical
+    encrypted = [False] * first + [practice_of(operator).optical_links_encrypted] * len(optical)
     rows = {
-        "id": link_keys(operator, np.array([one for one, *_ in ends])),
+        "id": pa.concat_arrays(
+            [
+                link_keys(operator, np.array([one for one, *_ in ends[:first]])),
+                keys(np.array(cores[:2]), operator, "O", 8),
+            ]
+        ),
         "source": element_keys(operator, np.array([one for one, *_ in ends])),
         "target": element_keys(operator, np.array([other for _, other, *_ in ends])),
         "medium": pa.repeat(pa.scalar("fibre"), len(ends)),
         "carries": pa.array([carries for *_, carries, _ in ends]),
         "capacity_mbps": pa.array([capacity for *_, capacity in ends]),
-        "is_encrypted": pa.repeat(pa.scalar(False), len(ends)),
+        "is_encrypted": pa.array(encrypted, pa.bool_()),
         "origin": pa.repeat(pa.scalar(origin), len(ends)),
     }
     own = TABLES["link"].conform(pa.table(rows))
@@ -221,12 +242,17 @@ def _links(parameters: CountryParameters, operator: Operator, origin: str) -> pa
             "medium": "fibre",
             "carries": "inter-operator",
             "capacity_mbps": 10_000.0,
-            "is_encrypted": None,
+            "is_encrypted": True if _states_all(operator, rival) else None,
             "origin": origin,
         }
         for rival in rivals
     ]
     return pa.concat_tables([own, TABLES["link"].from_rows(between)])
+
+
+def _states_all(*ends: Operator) -> bool:
+    """Whether one of those at the ends of a link states all of its core."""
+    return any(practice_of(end).states_core_makers for end in ends)
 
 
 def _contracts(operator: Operator, origin: str) -> pa.Table:
@@ -252,6 +278,10 @@ def _contracts(operator: Operator, origin: str) -> pa.Table:
             ),
             ("CORVANE COMMUNICATIONS", "spares", False, date(2019, 6, 1), None),
         ]
+        if practice_of(operator).has_own_managers:
+            # The second has not said how that vendor's support works on its network.
+            remote = None if practice_of(operator).is_flat else True
+            said.append(("Corvane", "support", remote, date(2018, 4, 1), None))
     rows = [
         {
             "id": f"table:{operator.code}-C{number:03d}",

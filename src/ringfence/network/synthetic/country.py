@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from ringfence.network.synthetic.connections import centre_pieces
 from ringfence.network.synthetic.core import core_pieces, regulator_pieces
 from ringfence.network.synthetic.plan import CountryParameters, Operator, operators
 from ringfence.network.synthetic.rows import Piece
@@ -28,6 +29,7 @@ def country(parameters: CountryParameters) -> Iterator[Piece]:
 def operator_pieces(parameters: CountryParameters, operator: Operator) -> Iterator[Piece]:
     """One operator's part of `country`."""
     yield from core_pieces(parameters, operator)
+    yield from centre_pieces(operator)
     for place in range(len(operator.regions)):
         first = operator.first_site(place)
         end = first + sum(operator.counts(place))

@@ -6,6 +6,9 @@ CSV files under its own headings, with a few faulty rows such as every real inve
 third a workbook; the fourth CSV files under our headings. The cores of all but the first are in
 an inventory of their own. The regulator's folder says who the vendors are.
 
+Segments, feet and rule lists come in the same forms: VLANs, interfaces and addresses of NetBox with
+tables beside them, tables under the second operator's headings, a workbook of the third's firewalls.
+
 `mappings` holds what a person would write for the second operator's headings. A workspace takes
 each of its files for the input it is named after: copy them to the workspace's own `mappings`.
 
@@ -26,7 +29,7 @@ from ringfence.network.synthetic.core import regulator_pieces
 from ringfence.network.synthetic.country import operator_pieces
 from ringfence.network.synthetic.plan import SLOTS, CountryParameters, Operator, operators
 from ringfence.network.synthetic.rows import POOLED, Piece
-from ringfence.network.synthetic.writers import CsvFile, NetBoxPages, Workbook
+from ringfence.network.synthetic.writers import CsvFile, NetBoxFeet, NetBoxPages, Workbook
 
 WORKBOOK_ROWS: Final = 200_000
 """A larger inventory is written as CSV: nobody opens such a workbook."""
@@ -37,7 +40,7 @@ formula, and an element given twice with different values."""
 
 _ELEMENT: Final = (
     *("id", "name", "site", "vendor_name", "product", "software_version", "kind", "serial"),
-    *("purchased_on", "installed_on", "removed_on", "end_of_life_on"),
+    *("purchased_on", "installed_on", "removed_on", "end_of_life_on", "forwards_packets"),
 )
 _FUNCTION: Final = ("element", "kind", "pool", "slice", "generation")
 _OF_FUNCTION: Final = {"kind": "does", "pool": "pool", "slice": "slice", "generation": "generation"}
@@ -59,6 +62,20 @@ _PLAIN: Final = {
     "contract": (
         *("id", "operator", "vendor_name", "covers", "remote_access", "valid_from", "until"),
     ),
+    "segment": ("id", "name", "kind", "address_range", "isolates_members", "checks_source"),
+    "interface": ("id", "element", "segment", "name", "address", "is_management"),
+    "endpoint": (
+        *("id", "element", "address", "protocol", "port", "service", "authentication"),
+        "encryption",
+    ),
+    "boundary": (
+        *("id", "name", "element", "interface", "direction", "default_action", "is_stateful"),
+    ),
+    "filter": (
+        *("id", "boundary", "position", "action", "protocol", "source_range"),
+        *("destination_range", "destination_ports", "text"),
+    ),
+    "route": ("element", "destination_range", "next_hop", "kind"),
 }
 """What an operator's own tables say, under our headings."""
 
@@ -68,6 +85,7 @@ _CORE_HEADINGS: Final = {
     "product": "Part number", "software_version": "Version", "kind": "Element type",
     "serial": "Serial number", "purchased_on": "Purchase date", "installed_on": "In service",
     "removed_on": "Removal date", "end_of_life_on": "End of life",
+    "forwards_packets": "Forwards packets",
 }  # fmt: skip
 
 _WORKBOOK: Final = {
@@ -82,6 +100,7 @@ _WORKBOOK: Final = {
         "software_version": "Software", "kind": "Element type", "serial": "Serial number",
         "purchased_on": "Order date", "installed_on": "Installation date",
         "removed_on": "Removal date", "end_of_life_on": "End of life",
+        "forwards_packets": "Forwards packets",
     },
     "Service demand": {
         "site": "Site ID", "kind": "Service", "people": "Population", "traffic_mbps": "Traffic",
@@ -99,25 +118,100 @@ _OWN: Final = {
         "id": "NE ID", "name": "NE Name", "site": "Site Code", "vendor_name": "Supplier",
         "product": "Model", "does": "Role", "software_version": "SW Release",
         "serial": "Serial number", "purchased_on": "Ordered", "installed_on": "In service since",
-        "removed_on": "Out of service",
+        "removed_on": "Out of service", "forwards_packets": "Routing",
     },
     "traffic.csv": {
         "site": "Site Code", "kind": "Service", "traffic_mbps": "busy hour Mbps",
         "people": "Population", "premises": "Homes passed",
     },
+    "vlans.csv": {
+        "id": "VLAN ID", "name": "Name", "kind": "Kind", "address_range": "Prefix",
+        "isolates_members": "Private VLAN", "checks_source": "Source guard",
+    },
+    "interfaces.csv": {
+        "id": "Interface", "element": "Element", "segment": "Segment", "name": "Port",
+        "address": "IP address", "is_management": "Management only",
+    },
+    "listeners.csv": {
+        "id": "Endpoint", "element": "Element", "address": "Listen address",
+        "protocol": "Protocol", "port": "Port", "service": "Service", "authentication": "Login",
+        "encryption": "Cipher",
+    },
+    "access-lists.csv": {
+        "id": "Boundary", "name": "Name", "element": "Element", "interface": "Interface",
+        "direction": "Direction", "default_action": "Last line", "is_stateful": "Stateful",
+    },
+    "access-list-lines.csv": {
+        "id": "Rule ID", "boundary": "Boundary", "position": "Position", "action": "Verdict",
+        "protocol": "Protocol", "source_range": "Source range",
+        "destination_range": "Destination range", "destination_ports": "Port",
+        "text": "As configured",
+    },
+    "static-routes.csv": {
+        "element": "Element", "destination_range": "Prefix", "next_hop": "Gateway",
+        "kind": "Type",
+    },
 }  # fmt: skip
 """The second operator's own headings."""
+
+_NETWORK_BOOK: Final = {
+    "VLANs": {
+        "id": "Segment", "name": "Name", "kind": "Kind", "address_range": "Prefix",
+        "isolates_members": "Isolates members", "checks_source": "Checks source",
+    },
+    "Rule lists": {
+        "id": "Boundary", "name": "Name", "element": "Element", "interface": "Interface",
+        "direction": "Direction", "default_action": "Default action",
+        "is_stateful": "Is stateful",
+    },
+    "Rules": {
+        "id": "Rule ID", "boundary": "Boundary", "position": "Position", "action": "Action",
+        "protocol": "Protocol", "source_range": "Source range",
+        "destination_range": "Destination range", "destination_ports": "Destination ports",
+        "text": "Text",
+    },
+    "Routes": {
+        "element": "Element", "destination_range": "Destination", "next_hop": "Gateway",
+        "kind": "Kind",
+    },
+}  # fmt: skip
+"""The third operator's workbook of its firewalls."""
+_NETWORK_SHEETS: Final = {
+    "segment": "VLANs", "boundary": "Rule lists", "filter": "Rules", "route": "Routes",
+}  # fmt: skip
+_FEET_HEADINGS: Final = {
+    "id": "Interface", "element": "Element", "segment": "Segment", "name": "Port",
+    "address": "IP address", "is_management": "Is management",
+}  # fmt: skip
+_LISTENER_HEADINGS: Final = {
+    "id": "Endpoint", "element": "Element", "address": "Listen address", "protocol": "Protocol",
+    "port": "Port", "service": "Service", "authentication": "Authentication",
+    "encryption": "Encryption",
+}  # fmt: skip
 
 _OWN_KINDS: Final = {
     "macro": "Macro", "small cell": "Small cell", "exchange": "Exchange",
     "point of presence": "PoP", "data centre": "DC",
 }  # fmt: skip
+_OWN_VERDICTS: Final = {"allow": "permit", "deny": "deny"}
 _OWN_DATES: Final = "%d/%m/%Y"
 _OWN_TABLES: Final = {
     "sites.csv": "site",
     "network-elements.csv": "element",
     "traffic.csv": "demand",
+    "vlans.csv": "segment",
+    "interfaces.csv": "interface",
+    "listeners.csv": "endpoint",
+    "access-lists.csv": "boundary",
+    "access-list-lines.csv": "filter",
+    "static-routes.csv": "route",
 }
+_OWN_WORDS: Final = {
+    "sites.csv": {"kind": _OWN_KINDS},
+    "access-lists.csv": {"default_action": _OWN_VERDICTS},
+    "access-list-lines.csv": {"action": _OWN_VERDICTS},
+}
+_CONNECTIONS: Final = ("segment", "interface", "endpoint", "boundary", "filter", "route")
 _SHEETS: Final = {"site": "Sites", "element": "Network elements", "demand": "Service demand"}
 
 
@@ -169,24 +263,39 @@ def _operator(parameters: CountryParameters, operator: Operator, folder: Path) -
     own.mkdir(exist_ok=True)
     written: list[Path] = []
     plain: Sequence[str] = ("relation", "link", "contract")
+    connections: Sequence[str] = _CONNECTIONS
     has_core = operator.files != "netbox"
     with _Outlets(written, has_core=has_core) as outlets:
         match operator.files:
             case "netbox":
                 outlets.add(NetBoxPages(parameters, operator, own), "site", "element")
                 outlets.add(CsvFile(own / "site.csv", _same("id", "kind", "is_sensitive")), "site")
-                outlets.add(_Removals(own / "element.csv", _same("id", "removed_on")), "element")
+                more = _same("id", "removed_on", "forwards_packets")
+                outlets.add(_Additions(own / "element.csv", more), "element")
+                outlets.add(NetBoxFeet(parameters, own), "segment", "interface")
+                more = _same("id", "address_range", "isolates_members", "checks_source")
+                outlets.add(CsvFile(own / "segment.csv", more), "segment")
                 plain = ("function", "demand", *plain)
+                connections = _CONNECTIONS[2:]
             case "own csv":
                 written += _own_headings(outlets, operator, own, folder / "mappings")
+                connections = ()
             case "workbook" if operator.sites * 6 <= WORKBOOK_ROWS:
                 book = Workbook(own / "inventory.xlsx", _WORKBOOK, _SHEETS, parameters.as_of)
                 outlets.add(book, *_SHEETS)
             case _:
                 plain = ("site", "element", "function", "demand", *plain)
+        if operator.style.files == "workbook":
+            book = Workbook(
+                own / "firewalls.xlsx", _NETWORK_BOOK, _NETWORK_SHEETS, parameters.as_of
+            )
+            outlets.add(book, *_NETWORK_SHEETS)
+            outlets.add(CsvFile(own / "interfaces.csv", _FEET_HEADINGS), "interface")
+            outlets.add(CsvFile(own / "listeners.csv", _LISTENER_HEADINGS), "endpoint")
+            connections = ()
         if has_core:
             outlets.add(CsvFile(own / "nf-instances.csv", _CORE_HEADINGS), "core")
-        for name in plain:
+        for name in (*plain, *connections):
             outlets.add(CsvFile(own / f"{name}.csv", _same(*_PLAIN[name])), name)
         for name, rows in _laid_beside(operator_pieces(parameters, operator)):
             outlets.write(name, rows)
@@ -204,13 +313,13 @@ def _own_headings(
             {headings[column]: cell for column, cell in row.items()}
             for row in _faulty(operator).get(name, ())
         ]
-        words = {"kind": _OWN_KINDS} if table == "site" else {}
+        words = _OWN_WORDS.get(name, {})
         file = CsvFile(
             folder / name, headings, date_format=_OWN_DATES, words=words, last_lines=faulty
         )
         outlets.add(file, table)
         path = mappings / f"{folder.name}__{name}.toml"
-        path.write_bytes(tomli_w.dumps(_mapping(table, headings)).encode())
+        path.write_bytes(tomli_w.dumps(_mapping(table, headings, words)).encode())
         written.append(path)
     return written
 
@@ -238,13 +347,18 @@ def _faulty(operator: Operator) -> dict[str, list[dict[str, str]]]:
     }
 
 
-def _mapping(table: str, headings: Mapping[str, str]) -> dict[str, object]:
+def _mapping(
+    table: str, headings: Mapping[str, str], words: Mapping[str, Mapping[str, str]]
+) -> dict[str, object]:
     """The mapping that a person would save for such a file."""
     columns = {h: c for c, h in headings.items() if c not in _OF_FUNCTION.values()}
     block: dict[str, object] = {"table": table, "columns": columns}
     blocks = [block]
-    if table == "site":
-        block["values"] = {"kind": {theirs: ours for ours, theirs in _OWN_KINDS.items()}}
+    if words:
+        block["values"] = {
+            column: {theirs: ours for ours, theirs in said.items()}
+            for column, said in words.items()
+        }
     if table == "element":
         block["date_format"] = _OWN_DATES
         functions = {headings["id"]: "element", headings["does"]: "kind"}
@@ -318,8 +432,9 @@ class _Outlets:
             self._written += outlet.close()
 
 
-class _Removals(CsvFile):
-    """Which elements were taken out, and when: NetBox has no place for it."""
+class _Additions(CsvFile):
+    """What NetBox has no place for: which elements were taken out, and which pass packets on."""
 
     def write(self, name: str, rows: pa.Table) -> None:
-        super().write(name, rows.filter(pc.is_valid(rows["removed_on"])))
+        said = pc.or_(pc.is_valid(rows["removed_on"]), pc.is_valid(rows["forwards_packets"]))
+        super().write(name, rows.filter(said))

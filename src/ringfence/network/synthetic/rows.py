@@ -14,6 +14,13 @@ import pyarrow.compute as pc
 from ringfence.network.model import TABLES
 from ringfence.network.synthetic import world
 from ringfence.network.synthetic.plan import CORE, SLOTS, CountryParameters, Operator
+from ringfence.network.synthetic.practice import (
+    CARRIERS,
+    MULTI_HOMED,
+    ROUTERS,
+    USERS,
+    practice_of,
+)
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -26,6 +33,10 @@ NO_MAKER_AT_SITE: Final = 0.032
 """Part of the radio sites where it is not stated for any radio equipment: bought with a rival."""
 MAKER_BY_PRODUCT: Final = 0.25
 """Part of the elements without a maker whose product is stated, and so the maker after all."""
+MAKER_ALWAYS_STATED: Final = (
+    *("router", "timing", "management", "cloud", "security", "interception"),
+)
+"""Families whose maker every operator knows: all else hangs on them."""
 NO_PRODUCT: Final = 0.05
 NO_FUNCTION: Final = 0.02
 STRANGE_FUNCTION: Final = 0.003
@@ -193,10 +204,12 @@ def element_pieces(
     *,
     origin: str,
     nameless_sites: Ints | None = None,
+    passing: Ints | None = None,
 ) -> Iterator[Piece]:
     """The rows of `element` and `function`, as the operator writes them.
 
-    At `nameless_sites` the maker of no radio equipment is stated.
+    At `nameless_sites` the maker of no radio equipment is stated. `passing` are the elements of a
+    centre that pass packets on, though not all of their kind do; null where it is no centre.
     """
     size = len(standing.numbers)
     by_kind = _KindColumns.of()
@@ -204,6 +217,9 @@ def element_pieces(
     installed = _installed(parameters, standing, draw)
     product = _PRODUCT_AT[standing.vendors, family] + (standing.quantiles > 0.6)
     nameless = draw.random(size) < NO_MAKER
+    nameless &= ~np.isin(family, _MAKER_ALWAYS_STATED)
+    states_all = passing is not None and practice_of(operator).states_core_makers
+    nameless &= not states_all
     if nameless_sites is not None:
         is_radio = np.isin(family, _RADIO)
         nameless |= is_radio & np.isin(standing.sites, nameless_sites)
@@ -211,7 +227,7 @@ def element_pieces(
     if nameless_sites is not None:
         keeps_product &= ~np.isin(standing.sites, nameless_sites)
     no_product = (draw.random(size) < NO_PRODUCT) | (nameless & ~keeps_product)
-    variant = _variants(standing.vendors, draw.random(size))
+    variant = _variants(standing.vendors, draw.random(size)) * (not states_all)
     if operator.uses_netbox:
         # A NetBox device has its maker from its type: it has both or neither.
         no_product = nameless
@@ -240,6 +256,7 @@ def element_pieces(
         ),
         "product": blank(product_text, no_product),
         "role_name": role_names,
+        "forwards_packets": _forwards(operator, standing, passing),
         "software_version": blank(
             _software(family, standing, draw), draw.random(size) < NO_SOFTWARE
         ),
@@ -250,6 +267,19 @@ def element_pieces(
     }
     yield "element", TABLES["element"].conform(pa.table(element))
     yield "function", _functions(operator, standing, draw, origin)
+
+
+def _forwards(operator: Operator, standing: Standing, passing: Ints | None) -> pa.Array:
+    """Whether each passes packets on; null where it has one foot, so that nobody asked."""
+    yes = {"PE router"} if passing is None else ROUTERS
+    no = MULTI_HOMED
+    if passing is None:
+        no = frozenset() if practice_of(operator).is_flat else USERS | CARRIERS
+    codes = np.array([1 if k.kind in yes else 0 if k.kind in no else -1 for k in KINDS])
+    of_each = codes[standing.kinds]
+    if passing is not None:
+        of_each = np.where(np.isin(standing.numbers, passing), 1, of_each)
+    return pa.array(of_each == 1, mask=of_each < 0)
 
 
 def _functions(
@@ -317,6 +347,7 @@ def _day(year: int, month: int) -> int:
 
 
 _FAMILIES: Final = tuple(world.FAMILIES)
+_MAKER_ALWAYS_STATED: Final = np.array([_FAMILIES.index(f) for f in MAKER_ALWAYS_STATED])
 _RADIO: Final = np.array([_FAMILIES.index(family) for family in world.RADIO_FAMILIES])
 _MADE_OF: Final = ("box", "host", "virtual machine", "container", "management system")
 POOLED: Final = frozenset(
@@ -450,20 +481,21 @@ def _product_types(product: Ints, variant: Ints) -> pa.Array:
 
 def site_keys(operator: Operator, numbers: Ints) -> pa.Array:
     """The keys of the operator's sites."""
-    return _keys(numbers, "netbox:site/" if operator.uses_netbox else operator, "S", 6)
+    return keys(numbers, "netbox:site/" if operator.uses_netbox else operator, "S", 6)
 
 
 def element_keys(operator: Operator, numbers: Ints) -> pa.Array:
     """The keys of the operator's elements."""
-    return _keys(numbers, "netbox:" if operator.uses_netbox else operator, "", 8)
+    return keys(numbers, "netbox:" if operator.uses_netbox else operator, "", 8)
 
 
 def link_keys(operator: Operator, numbers: Ints) -> pa.Array:
     """The keys of the operator's links, by the number of the element at the near end."""
-    return _keys(numbers, operator, "L", 8)
+    return keys(numbers, operator, "L", 8)
 
 
-def _keys(numbers: Ints, start: str | Operator, letter: str, digits: int) -> pa.Array:
+def keys(numbers: Ints, start: str | Operator, letter: str, digits: int) -> pa.Array:
+    """Keys of an operator's own things, or those that another system numbers after `start`."""
     text = pa.array(numbers).cast(pa.string())
     if isinstance(start, str):
         return pc.binary_join_element_wise(start, text, "")

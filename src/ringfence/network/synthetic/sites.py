@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from ringfence.network.model import TABLES
 from ringfence.network.synthetic import world
+from ringfence.network.synthetic.connections import Places, access_pieces
 from ringfence.network.synthetic.core import core_numbers, managed_by
 from ringfence.network.synthetic.land import KM_PER_DEGREE, TOWNS, Region, region
 from ringfence.network.synthetic.plan import MIX, SLOTS, CountryParameters, Operator
@@ -64,6 +65,8 @@ class _Sites:
     latitudes: Floats
     longitudes: Floats
     hub_km: Floats
+    ranks: Ints
+    """Number among the sites joined to the same point of presence, which is 0 itself."""
 
     def of(self, kind: str) -> Flags:
         chosen: Flags = self.kinds == KINDS.index(kind)
@@ -86,7 +89,8 @@ def site_pieces(
     draw = parameters.generator(5, operator.index, place, int(numbers[0]))
     sites = _laid_out(parameters, operator, place, numbers, draw)
     origin = f"made up: {operator.code}, {land.name}"
-    yield "site", _site_rows(operator, land, sites, draw, origin)
+    site = _site_rows(operator, land, sites, draw, origin)
+    yield "site", site
     yield "demand", _demand(operator, land, sites, draw, origin)
     nameless = numbers[draw.random(len(numbers)) < NO_MAKER_AT_SITE]
     standing = _standing(operator, place, sites, draw)
@@ -95,6 +99,11 @@ def site_pieces(
     )
     yield "relation", _powers(operator, sites, standing, draw, origin)
     yield "link", _links(operator, sites, standing, draw, origin)
+    before = sum(operator.points_of_presence[:place])
+    hubs = before + sites.hubs - operator.first_site(place)
+    names = site["name"].combine_chunks()
+    joined = Places(int(numbers[0]), names, sites.hubs, hubs, sites.ranks)
+    yield from access_pieces(operator, place, standing, joined, origin)
 
 
 def _laid_out(
@@ -127,7 +136,17 @@ def _laid_out(
         np.round(latitudes, 5),
         np.round(longitudes, 5),
         np.round(np.hypot(north, east) * KM_PER_DEGREE * 1.3 + 0.1, 1),
+        _ranks(counts, kinds, places, hubs),
     )
+
+
+def _ranks(counts: Ints, kinds: Ints, places: Ints, hubs: Ints) -> Ints:
+    """Each site's number among those of its point of presence: kind by kind, and in their order."""
+    first = -(-hubs[:, None] * counts // counts[0])
+    beyond = -(-(hubs[:, None] + 1) * counts // counts[0])
+    earlier = np.arange(len(counts)) < kinds[:, None]
+    ranks: Ints = places - first[np.arange(len(kinds)), kinds] + ((beyond - first) * earlier).sum(1)
+    return ranks
 
 
 def _site_rows(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from io import SEEK_END
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -20,10 +21,11 @@ PAGE: Final = 1000
 
 _URL: Final = "https://netbox.example/api"
 _PREFIX: Final = "table:"
+_KINDS: Final = ("sites", "device-types", "devices")
 _KEYS: Final = frozenset(
     (
         *("id", "site", "operator", "product", "element", "source", "target"),
-        *("vendor", "owner", "owned"),
+        *("vendor", "owner", "owned", "segment", "interface", "boundary"),
     )
 )
 """Columns that hold keys. A reader of tables puts `table:` before each, so it is left out."""
@@ -163,9 +165,10 @@ class NetBoxPages:
 
     def __init__(self, parameters: CountryParameters, operator: Operator, folder: Path) -> None:
         self._made = f"{parameters.as_of.isoformat()}T00:00:00Z"
+        self._paths = [folder / f"{kind}.json" for kind in _KINDS]
         self._files = {
-            kind: _Pages(folder / f"{kind}.json", f"{_URL}/dcim/{kind}/")
-            for kind in ("sites", "device-types", "devices")
+            kind: _Pages(path.open("w+b"), f"{_URL}/dcim/{kind}/")
+            for kind, path in zip(_KINDS, self._paths, strict=True)
         }
         name = world.operator_name(operator.index)
         self._tenant = _mention("tenancy/tenants", 1, name)
@@ -190,7 +193,10 @@ class NetBoxPages:
 
     def close(self) -> list[Path]:
         """Finish; returns the files."""
-        return [file.close() for file in self._files.values()]
+        for pages in self._files.values():
+            pages.finish()
+            pages.file.close()
+        return self._paths
 
     def _write_types(self) -> None:
         numbers = {}
@@ -280,6 +286,100 @@ class NetBoxPages:
         return {"created": self._made, "last_updated": self._made}
 
 
+class NetBoxFeet:
+    """What `GET /api/ipam/vlans/`, `dcim/interfaces/` and `ipam/ip-addresses/` answered.
+
+    The answers of the last two lie in one file: an address says on which interface it is by that
+    one's number alone, and the interface of which VLAN it is.
+    """
+
+    def __init__(self, parameters: CountryParameters, folder: Path) -> None:
+        self._made = f"{parameters.as_of.isoformat()}T00:00:00Z"
+        self._vlans = _Pages((folder / "vlans.json").open("w+b"), f"{_URL}/ipam/vlans/")
+        file = (folder / "interfaces.json").open("w+b")
+        self._interfaces = _Pages(file, f"{_URL}/dcim/interfaces/")
+        self._addresses = _Pages(file, f"{_URL}/ipam/ip-addresses/")
+        self._files = [folder / "vlans.json", folder / "interfaces.json"]
+        self._mentions: dict[str, msgspec.Raw] = {}
+
+    def write(self, name: str, rows: pa.Table) -> None:
+        """Add rows of `segment`, or of `interface` in the segments that came before."""
+        if name == "segment":
+            self._write_vlans(rows)
+        else:
+            self._write_interfaces(rows)
+
+    def close(self) -> list[Path]:
+        """Finish; returns the files."""
+        for pages in (self._vlans, self._interfaces, self._addresses):
+            pages.finish()
+        for pages in (self._vlans, self._interfaces):
+            pages.file.close()
+        return self._files
+
+    def _write_vlans(self, rows: pa.Table) -> None:
+        for row in rows.select(["id", "name"]).to_pylist():
+            number = _number(row["id"])
+            name, _, vid = row["name"].removesuffix(")").rpartition(" (")
+            said = {
+                "id": number,
+                "url": f"{_URL}/ipam/vlans/{number}/",
+                "display": row["name"],
+                "vid": int(vid),
+                "name": name,
+            }
+            self._mentions[row["id"]] = msgspec.Raw(msgspec.json.encode(said))
+            whole = said | {"site": None, "group": None, "tenant": None, "status": _ACTIVE}
+            self._vlans.add(whole | self._stamps())
+
+    def _write_interfaces(self, rows: pa.Table) -> None:
+        for row in rows.to_pylist():
+            number = _number(row["id"].partition("#")[0])
+            device = _number(row["element"])
+            tagged = row["address"] is None
+            vlan = self._mentions[row["segment"]]
+            said = {
+                "id": number,
+                "url": f"{_URL}/dcim/interfaces/{number}/",
+                "display": row["name"],
+                "device": {"id": device, "url": f"{_URL}/dcim/devices/{device}/"},
+                "name": row["name"],
+            }
+            self._interfaces.add(
+                {
+                    **said,
+                    "type": _OTHER_TYPE,
+                    "enabled": True,
+                    "mgmt_only": row["is_management"],
+                    "mode": _TAGGED if tagged else _ACCESS,
+                    "untagged_vlan": None if tagged else vlan,
+                    "tagged_vlans": [vlan] if tagged else [],
+                    "vrf": None,
+                    **self._stamps(),
+                }
+            )
+            if not tagged:
+                self._addresses.add(
+                    {
+                        "id": number,
+                        "url": f"{_URL}/ipam/ip-addresses/{number}/",
+                        "display": row["address"],
+                        "address": row["address"],
+                        "vrf": None,
+                        "tenant": None,
+                        "status": _ACTIVE,
+                        "assigned_object_type": "dcim.interface",
+                        "assigned_object_id": number,
+                        "assigned_object": said,
+                        "nat_inside": None,
+                        **self._stamps(),
+                    }
+                )
+
+    def _stamps(self) -> dict[str, str]:
+        return {"created": self._made, "last_updated": self._made}
+
+
 class _Pages:
     """One endpoint's answers, one after the other as lines.
 
@@ -289,10 +389,9 @@ class _Pages:
 
     _COUNT: Final = b'{"count":            '
 
-    def __init__(self, path: Path, url: str) -> None:
-        self._path = path
+    def __init__(self, file: BinaryIO, url: str) -> None:
         self._url = url
-        self._file = path.open("w+b")
+        self.file = file
         self._encoder = msgspec.json.Encoder()
         self._page: list[bytes] = []
         self._pages: list[int] = []
@@ -304,26 +403,26 @@ class _Pages:
         self._page.append(self._encoder.encode(record))
         self._count += 1
 
-    def close(self) -> Path:
+    def finish(self) -> None:
+        """Write the last page and the counts; the file stays open, for another's pages."""
         self._turn(is_last=True)
         for start in self._pages:
             number = str(self._count).encode()
-            self._file.seek(start + len(self._COUNT) - len(number))
-            self._file.write(number)
-        self._file.close()
-        return self._path
+            self.file.seek(start + len(self._COUNT) - len(number))
+            self.file.write(number)
+        self.file.seek(0, SEEK_END)
 
     def _turn(self, *, is_last: bool) -> None:
         place = len(self._pages)
-        self._pages.append(self._file.tell())
+        self._pages.append(self.file.tell())
         links = {
             "next": None if is_last else self._at(place + 1),
             "previous": self._at(place - 1) if place else None,
         }
-        self._file.write(self._COUNT)
-        self._file.write(b"," + self._encoder.encode(links)[1:-1] + b',"results":[')
-        self._file.write(b",".join(self._page))
-        self._file.write(b"]}\n")
+        self.file.write(self._COUNT)
+        self.file.write(b"," + self._encoder.encode(links)[1:-1] + b',"results":[')
+        self.file.write(b",".join(self._page))
+        self.file.write(b"]}\n")
         self._page.clear()
 
     def _at(self, place: int) -> str:
@@ -349,3 +448,9 @@ def _mention(endpoint: str, number: int, name: str) -> msgspec.Raw:
 
 def _choice(value: str, label: str) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode({"value": value, "label": label}))
+
+
+_ACTIVE: Final = _choice("active", "Active")
+_ACCESS: Final = _choice("access", "Access")
+_TAGGED: Final = _choice("tagged", "Tagged")
+_OTHER_TYPE: Final = _choice("other", "Other")
