@@ -185,6 +185,7 @@ def whole_country(elements: int, jobs: int) -> None:
     print(f"{found.runs:,} runs of {len(found.days):,} steps, {jobs} processes")
     print(f"service tree {ready:.1f} s; all {wall:.1f} s wall, {cpu:.1f} s CPU of this process")
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"CPU of the other processes {children.ru_utime + children.ru_stime:.1f} s")
     print(f"peak memory {peak_mb():,.0f} MB, of a child {children.ru_maxrss / 1024:,.0f} MB")
 
 

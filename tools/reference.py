@@ -18,6 +18,7 @@ from ringfence.cli.app import app
 from ringfence.decision.options import FORBIDDEN, OPTION, OPTIONS, REMAINING
 from ringfence.exposure.control import powers
 from ringfence.exposure.presence import PRESENCE
+from ringfence.exposure.reach import EXPOSED, REACH
 from ringfence.network.check import GAP
 from ringfence.network.diff import DIFFERENCE
 from ringfence.network.functions import catalogue
@@ -28,7 +29,6 @@ from ringfence.rules import pack as packs
 from ringfence.rules.compare import CHANGE, COMPARISON, COST, LIST_DIFFERENCE
 from ringfence.rules.evaluate import JUDGED
 from ringfence.rules.lint import COVERAGE, LINT, SORTS
-from ringfence.rules.published import EXPOSED, REACH
 from ringfence.rules.tally import TALLY
 from ringfence.rules.timeline import TIMELINE
 from ringfence.rules.written import DOCUMENTED, Rule

@@ -13,7 +13,7 @@ from. Verbs return tables; printing them is the command line's work.
 import dataclasses
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version as installed_version
@@ -32,6 +32,7 @@ from ringfence.decision.options import (
     once_obeyed,
     options,
 )
+from ringfence.dependence.concentration import ConcentrationParameters, concentration
 from ringfence.errors import (
     InputError,
     NotFoundError,
@@ -39,9 +40,11 @@ from ringfence.errors import (
     UsageError,
     VerificationError,
 )
+from ringfence.exposure.limits import Limit
 from ringfence.exposure.packets import PacketParameters, packets
-from ringfence.exposure.pairs import EXPOSED, REACH, PairParameters, pairs
+from ringfence.exposure.pairs import PairParameters, pairs
 from ringfence.exposure.presence import PresenceParameters, presence
+from ringfence.exposure.reach import EXPOSED, REACH
 from ringfence.intake import (
     Found,
     MergeParameters,
@@ -71,9 +74,12 @@ from ringfence.network.model import (
     TABLES,
 )
 from ringfence.network.ownership import control
-from ringfence.provenance.step import StepCache, code_hash
+from ringfence.provenance.step import Parameters, Step, StepCache, code_hash
 from ringfence.report.assessment import NETWORK_ROWS, Assessment, Law
+from ringfence.report.separation import Separation
+from ringfence.report.withdrawal import Withdrawn
 from ringfence.rules.evaluate import EvaluateParameters, run_of, run_pack
+from ringfence.rules.labels import LABELS, label_of
 from ringfence.rules.pack import Pack
 from ringfence.rules.tally import tally, totals
 from ringfence.store import pool
@@ -429,16 +435,24 @@ class Workspace:
         *,
         powers: "Powers",
         chains: int = 200,
+        seconds: float | None = None,
     ) -> Tables:
         """What of the core the vendors, by their ids, come to control, read or stop.
 
         Tables `exposed`, `chain`, `decider`, `asked`, `affected_people`. `core` is the
-        pack whose function list draws the core.
+        pack whose function list draws the core. The facts that decide are tried as far as the
+        `seconds` go, where they are given: `asked` says how many were.
         """
-        from ringfence.exposure.exposed import exposure  # noqa: PLC0415  # the compiler takes half a second to load
+        from ringfence.exposure.exposed import Exposure, exposure  # noqa: PLC0415  # the compiler takes half a second to load
 
         ask = self._exposure_parameters(network, vendors, profiles, powers, chains)
-        return self.cache.run(exposure, self._with_powers(network, core, powers), ask)
+        return self._within(
+            Limit(ask.work, seconds),
+            exposure,
+            lambda tables, limit: Exposure(tables, ask).answer(limit),
+            self._with_powers(network, core, powers),
+            ask,
+        )
 
     def what_if(
         self,
@@ -468,15 +482,82 @@ class Workspace:
         core: Pack,
         *,
         powers: "Powers",
-        seconds: float,
+        seconds: float | None = None,
     ) -> "Repair":
-        """The cheapest repair after which what is known reaches nothing of the core."""
-        from ringfence.exposure.cuts import Cuts  # noqa: PLC0415  # the compiler takes half a second to load
-        from ringfence.exposure.exposed import Exposure  # noqa: PLC0415
+        """The cheapest repair after which what is known reaches nothing of the core.
 
-        ask = self._exposure_parameters(network, vendors, profiles, powers, 0)
-        asked = Exposure(self._with_powers(network, core, powers), ask)
-        return Cuts(asked, powers).cheapest(asked.known_at_first(), asked.named_targets(), seconds)
+        Where `seconds` are given it is the best by then, with the bound proved by then.
+        """
+        from ringfence.exposure import cuts  # noqa: PLC0415  # the compiler takes half a second to load
+
+        asked = self._exposure_parameters(network, vendors, profiles, powers, 0)
+        ask = cuts.RepairParameters(asked, powers.rules)
+        found = self._within(
+            Limit(asked.work, seconds),
+            cuts.repair,
+            lambda tables, limit: cuts.repaired(tables, ask, limit),
+            self._with_powers(network, core, powers),
+            ask,
+        )
+        return cuts.Repair.of(found)
+
+    def _within(
+        self,
+        limit: Limit,
+        what: Step[Parameters],
+        answer: Callable[[Tables, Limit], Mapping[str, pa.Table]],
+        tables: Tables,
+        ask: Parameters,
+    ) -> Tables:
+        """A step's result, with a clock beside the work that is counted.
+
+        What the clock cut off is not kept: at another hour it would be cut off elsewhere.
+        """
+        kept = self.cache.kept(what, tables, ask)
+        if kept is not None:
+            return kept
+        found = answer(tables.only(*what.reads), limit)
+        if limit.is_late:
+            return Tables(dict(found))
+        return self.cache.run(
+            dataclasses.replace(what, function=lambda _tables, _ask: found), tables, ask
+        )
+
+    def separation(
+        self,
+        network: Network,
+        vendors: Sequence[str],
+        profiles: Sequence[str],
+        core: Pack,
+        *,
+        powers: "Powers | None" = None,
+    ) -> Separation:
+        """All that a report says of whether the separation holds, with one set of profiles."""
+        from ringfence.exposure.control import powers as ours  # noqa: PLC0415  # the compiler takes half a second to load
+        from ringfence.exposure.exposed import with_sentences  # noqa: PLC0415
+        from ringfence.exposure.rings import RingParameters, rings  # noqa: PLC0415
+
+        known = powers or ours()
+        found = self.exposure(network, vendors, profiles, core, powers=known)
+        mended = self.repair(network, vendors, profiles, core, powers=known)
+        ask = self._exposure_parameters(network, vendors, profiles, known, 0)
+        tables = self._with_powers(network, core, known)
+        return Separation(
+            profile=" + ".join(profiles),
+            assumes=tuple(known.profile(name).says for name in profiles),
+            core=core.manifest.title,
+            pack=core.id,
+            exposed=found["exposed"],
+            chain=with_sentences(found["chain"], known),
+            asked=found["asked"],
+            people=found["affected_people"],
+            ring=self.cache.run(rings, tables, RingParameters(ask))["ring"],
+            changes=mended.changes,
+            repaired=mended.answers,
+            cost=mended.cost,
+            lower=mended.lower,
+            names=self.element_names(network),
+        )
 
     def _exposure_parameters(
         self,
@@ -517,18 +598,22 @@ class Workspace:
     def judge(self, network: Network, pack: Pack) -> Tables:
         """Hold the network against a rule pack on the day: tables `finding` and `judged`."""
         ask = EvaluateParameters(network.as_of, values=self.settings.pack.get(pack.id, {}))
-        return self.cache.run(run_pack, self.to_judge(network), run_of(pack, ask))
+        return self.cache.run(run_pack, self.to_judge(network, [pack]), run_of(pack, ask))
 
-    def to_judge(self, network: Network) -> Tables:
-        """The tables that rules read: the network's, and what was worked out of it so far."""
-        return network.tables.and_these(self._worked_out(network))
+    def to_judge(self, network: Network, packs: Iterable[Pack]) -> Tables:
+        """The tables that the rules of these packs read: the network's, and what was worked out.
 
-    def _worked_out(self, network: Network) -> Tables:
+        Of a nation there are millions of pairs, so they are made only where a rule asks for them.
+        """
+        is_needed = any(rule.needs for pack in packs for rule in pack.rules)
+        return network.tables.and_these(self._worked_out(network, is_needed=is_needed))
+
+    def _worked_out(self, network: Network, *, is_needed: bool) -> Tables:
         """Who can send to whom, where `exposure` was asked of this network; else empty tables."""
-        reached = self.cache.kept(packets, network.tables, PacketParameters())
-        if reached is None:
+        kept = self.cache.kept(packets, network.tables, PacketParameters()) if is_needed else None
+        if kept is None:
             return Tables({t.name: t.empty() for t in (REACH, EXPOSED)})
-        return self.cache.run(pairs, reached, PairParameters())
+        return self.cache.run(pairs, kept, PairParameters())
 
     def decide(self, network: Network, vendor: str, packs: Sequence[Pack], core: Pack) -> Decided:
         """Lay the options for the vendor, by its id, side by side.
@@ -560,8 +645,13 @@ class Workspace:
         packs: Sequence[Pack],
         core: Pack,
         days: Sequence[date],
+        *,
+        profiles: Sequence[Sequence[str]] = (("own-software",),),
     ) -> Assessment:
-        """All that a report on a vendor says; the law is shown of each of `days`."""
+        """All that a report on a vendor says; the law is shown of each of `days`.
+
+        Whether the separation holds is asked once for each set of threat `profiles`.
+        """
         decided = self.decide(network, vendor, packs, core)
         laws, findings = [], []
         for pack in packs:
@@ -586,7 +676,7 @@ class Workspace:
             as_of=network.as_of,
             snapshot=network.snapshot.id,
             snapshot_as_of=network.snapshot.as_of,
-            label=self.settings.label,
+            label=_marking(self.settings.label, [*packs, core]),
             code_version=f"ringfence {installed_version('ringfence')}, code {code_hash()[:12]}",
             network=pa.Table.from_pylist(counts, NETWORK_ROWS.schema),
             presence=self.presence(network, vendor),
@@ -598,6 +688,47 @@ class Workspace:
             sources=network.tables["source_file"],
             rejects=network.tables["reject"],
             operators=self.operator_names(network),
+            separations=tuple(
+                self.separation(network, [vendor], chosen, core) for chosen in profiles
+            ),
+            withdrawn=self.withdrawn(network, vendor),
+        )
+
+    def withdrawn(self, network: Network, vendor: str) -> Withdrawn:
+        """What fails when the vendor is gone: all of it off on the day, and left without more."""
+        # These load the compiler, which no other verb of a workspace needs.
+        from ringfence.dependence.edges import EdgeParameters, service_needs  # noqa: PLC0415
+        from ringfence.dependence.withdraw import WithdrawParameters, withdraw  # noqa: PLC0415
+
+        off, left = (
+            self.cache.run(
+                withdraw,
+                network.tables,
+                WithdrawParameters(
+                    vendors=(vendor,), mode=mode, on=network.as_of, as_of=network.as_of
+                ),
+            )
+            for mode in ("order", "support")
+        )
+        asked = EdgeParameters(as_of=network.as_of, vendor=vendor)
+        needs = self.cache.run(service_needs, network.tables, asked)
+        shares = self.cache.run(
+            concentration, network.tables, ConcentrationParameters(as_of=network.as_of)
+        )
+        names = self.element_names(network) | {
+            row["id"]: row["name"]
+            for table in ("site", "vendor")
+            for row in network.tables[table].select(["id", "name"]).to_pylist()
+            if row["name"]
+        }
+        return Withdrawn(
+            off=dict(off),
+            left_alone=left["outage"],
+            assumption=left["assumption"],
+            need=needs["service_need"],
+            concentration=shares["concentration"],
+            share=shares["concentration_share"],
+            names=names,
         )
 
     def diff(self, before: Snapshot, after: Snapshot) -> pa.Table:
@@ -609,6 +740,12 @@ class Workspace:
         """The answer to one SELECT over the network's tables, in the jail."""
         with Jail(network.tables, limits=limits) as jail:
             return jail.select(statement)
+
+
+def _marking(own: str | None, packs: Sequence[Pack]) -> str | None:
+    """The workspace's own marking, with the label of the packs where that is above public."""
+    label = label_of(packs)
+    return own if label == LABELS[0] else "; ".join(filter(None, (own, label)))
 
 
 def _as_shown(remaining: pa.Table) -> pa.Table:

@@ -89,7 +89,7 @@ def test_a_person_reads_names_and_what_to_do(run: Run) -> None:
     assert "BREACHED: it comes to control the AMF amf-1" in ran.out
     assert "read at in/relation.csv:2" in ran.out
     # The base station stands at the site where all 1,000 people are.
-    assert "traffic it could stop: that of 100% to 100% of 1,000 people" in ran.out
+    assert "people whose traffic it could stop: 1,000 of 1,000 (100%) as is known" in ran.out
     assert "ringfence exposure --vendor 'Corvane' --repair" in ran.out
     assert all(len(line) <= 100 for line in ran.out.splitlines())
 
@@ -97,11 +97,70 @@ def test_a_person_reads_names_and_what_to_do(run: Run) -> None:
 def test_a_repair_takes_the_power_away(run: Run) -> None:
     told = document(run("exposure", "--vendor", "Corvane", "--repair", "--json"))
     (change,) = told["repair"]
-    assert change["means"] == "controls amf-1"
+    assert change["means"] == "amf-1"
     assert change["change"] == "give it an element manager of its own, of another maker"
     bounds = told["summary"]["repair"]
     assert (bounds["cost"], bounds["lower_bound"], bounds["is_checked"]) == (5.0, 5.0, True)
     assert bounds["beyond_repair"] == []
+
+
+def test_the_answers_are_told_before_the_repair_and_after_it(run: Run) -> None:
+    told = document(run("exposure", "--vendor", "Corvane", "--repair", "--json"))
+    assert {(r["element"], r["before"], r["after"]) for r in told["repaired"]} == {
+        ("table:E2", "breached", "holds"),
+        ("table:E3", "holds", "holds"),
+    }
+    bounds = told["summary"]["repair"]
+    assert bounds["before"] == {"breached": 3, "unknown": 0, "holds": 3}
+    assert bounds["after"] == {"breached": 0, "unknown": 0, "holds": 6}
+    shown = run("exposure", "--vendor", "Corvane", "--repair").out
+    assert "Answers before the repair and after it: BREACHED, then HOLDS" in shown
+    assert [line.split() for line in shown.splitlines() if line.startswith("AMF  ")][-1] == [
+        "AMF", "3", "->", "0", "0", "3", "->", "6",
+    ]  # fmt: skip
+    assert all(len(line) <= 100 for line in shown.splitlines())
+
+
+def test_what_no_change_prevents_is_told_without_an_empty_table(run: Run, tmp_path: Path) -> None:
+    """The one AMF that is breached is Corvane's own: there is nothing to filter."""
+    element = tmp_path / "in" / "element.csv"
+    element.write_text(
+        element.read_text().replace("E3,amf-2,S2,Borealis", "E3,amf-2,S2,Corvane"), encoding="utf-8"
+    )
+    (tmp_path / "in" / "relation.csv").unlink()
+    done = run("ingest", "in", "--as-of", "2026-11-24", "--without", "in/relation.csv", "-q")
+    assert done.code == 0, done
+    shown = run("exposure", "--vendor", "Corvane", "--repair").out
+    assert "no change that we know of prevents 3 of the breached answers:" in shown
+    assert (
+        "1 core element, the vendor's own, ended only by another in its place: AMF amf-2" in shown
+    )
+    assert "Cheapest repair" not in shown
+
+
+def test_facts_that_were_not_tried_are_counted_and_the_code_is_75(run: Run, tmp_path: Path) -> None:
+    """Of a third AMF nobody says the maker; without time it is not tried what that decides."""
+    with (tmp_path / "in" / "element.csv").open("a", encoding="utf-8") as file:
+        file.write("E5,amf-3,S2,,no\n")
+    with (tmp_path / "in" / "function.csv").open("a", encoding="utf-8") as file:
+        file.write("E5,AMF\n")
+    assert run("ingest", "in", "--as-of", "2026-11-24", "-q").code == 0
+    late = run("exposure", "--vendor", "Corvane", "--seconds", 0, "--json")
+    summary = document(late)["summary"]
+    assert late.code == 75
+    assert summary["facts_tried"] == 0
+    assert summary["facts"] > 0
+    assert summary["unknown"] > 0
+    shown = run("exposure", "--vendor", "Corvane", "--seconds", 0)
+    assert shown.code == 75
+    assert "facts were not tried one by one" in shown.out
+    # What a clock cut off was not kept in the place of the whole answer.
+    whole = run("exposure", "--vendor", "Corvane", "--json")
+    assert whole.code == 0
+    summary = document(whole)["summary"]
+    assert summary["facts_tried"] == summary["facts"]
+    (maker,) = [r for r in document(whole)["asked"] if r["column"] == "vendor_name"]
+    assert (maker["ask"], maker["facts"], maker["breaches"]) == ("who made amf-3", 1, 3)
 
 
 def test_a_repair_not_proved_the_least_leaves_with_75(run: Run) -> None:
@@ -172,3 +231,16 @@ def test_what_if_each_vendor_each_pair_or_each_region_were_hostile(run: Run) -> 
     assert people == {"Upland": (0.0, 0.0), "Lowland": (1000.0, 1000.0)}
     shown = run("exposure", "--what-if", "vendors")
     assert "What if vendors were hostile" in shown.out
+
+
+def test_the_report_asks_the_separation_with_each_set_of_profiles(run: Run, tmp_path: Path) -> None:
+    asked = ("--profile", "own-software", "--profile", "own-software+remote-support")
+    ran = run(
+        "report", "--vendor", "Corvane", *asked, "--core", "uk-dvd-2022", "--out", "r.html", "-q"
+    )
+    assert ran.code == 0, ran
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert page.count('<h3 id="separation-') == 2
+    assert "Assumed: own-software + remote-support" in page
+    assert "in/relation.csv:2" in page
+    assert run("report", "--vendor", "Corvane", "--profile", "magic", "--out", "r.html").code == 66

@@ -26,18 +26,23 @@ STATES = 9
 BATCHES = 20
 MEDIA = ("fibre", "microwave", None)
 
-# What is asked, in the test's own words: service, access kind, needed, needed where stated.
-ASKED = (
-    ("mobile data", "ENB", ("MME", "SGW", "PGW", "HSS"), ("PCRF", "DNS")),
-    ("mobile data", "BTS", ("BSC", "SGSN", "GGSN", "HLR"), ("DNS",)),
-    ("voice", "ENB", ("MME", "SGW", "PGW", "HSS", "P-CSCF", "S-CSCF", "TAS"), ("PCRF", "DNS")),
-    ("voice", "BTS", ("BSC", "MSC", "HLR"), ("MGW",)),
-    ("emergency", "ENB", ("MME", "SGW", "PGW", "P-CSCF", "E-CSCF"), ()),
-    ("emergency", "BTS", ("BSC", "MSC"), ("MGW",)),
-    ("fixed", "OLT", ("BNG",), ("DNS",)),
-)
+# What is asked, in the test's own words: service, access kind, needed, needed where stated, needed
+# where stated if all speaks against service, needed if a caller must be known.
+ASKED: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]],
+             ...] = (
+    ("mobile data", "ENB", ("MME", "SGW", "PGW", "HSS"), (), ("PCRF", "DNS"), ()),
+    ("mobile data", "BTS", ("BSC", "SGSN", "GGSN", "HLR"), (), ("DNS",), ()),
+    ("voice", "ENB", ("MME", "SGW", "PGW", "HSS", "P-CSCF", "I-CSCF", "S-CSCF"), (),
+     ("PCRF", "DNS", "TAS"), ()),
+    ("voice", "BTS", ("BSC", "MSC", "HLR"), ("MGW",), (), ()),
+    ("emergency", "ENB", ("MME", "SGW", "PGW", "P-CSCF", "E-CSCF"), (), ("PCRF",),
+     ("HSS", "I-CSCF", "S-CSCF")),
+    ("emergency", "BTS", ("BSC", "MSC"), ("MGW",), (), ("HLR",)),
+    ("fixed", "OLT", ("BNG",), (), ("DNS",), ()),
+)  # fmt: skip
 ALSO = {"HLR": ("HLR", "HSS")}
-OF_CORE = {"MME", "SGW", "PGW", "HSS", "PCRF", "SGSN", "GGSN", "HLR", "MSC", "MGW"}
+IMS = ("P-CSCF", "I-CSCF", "S-CSCF", "E-CSCF", "TAS")
+OF_CORE = {"MME", "SGW", "PGW", "HSS", "PCRF", "SGSN", "GGSN", "HLR", "MSC", "MGW", *IMS}
 
 
 @dataclass
@@ -81,7 +86,7 @@ def draw(random: np.random.Generator) -> Drawn:
             if chance(0.3):
                 routers[operator].append(add(f"{centre}w", centre, operator, "WDM"))
         for kind in ("MME", "SGW", "PGW", "HSS", "PCRF", "DNS", "BSC", "SGSN", "GGSN", "HLR",
-                     "MSC", "MGW", "BNG"):  # fmt: skip
+                     "MSC", "MGW", "BNG", *IMS):  # fmt: skip
             for n in range(random.integers(0 if chance(0.25) else 1, 4)):
                 at = None if chance(0.04) else str(random.choice(centres))
                 pool = f"{kind}{random.integers(2)}" if chance(0.4) else None
@@ -135,8 +140,15 @@ def draw_relations(random: np.random.Generator, names: list[str]) -> list[Row]:
 class Plain:
     """The same questions answered with sets, in words as near as can be to the documentation."""
 
-    def __init__(self, drawn: Drawn, wanted: dict[str, tuple[int, int]], is_sure: bool) -> None:
+    def __init__(
+        self,
+        drawn: Drawn,
+        wanted: dict[str, tuple[int, int]],
+        is_sure: bool,
+        from_anybody: bool | None,
+    ) -> None:
         self.is_sure = is_sure
+        self.is_caller_known = not from_anybody if from_anybody is not None else is_sure
         self.wanted = wanted
         self.drawn = drawn
         self.site_of = {e["id"]: e["site"] for e in drawn.element}
@@ -252,14 +264,22 @@ class Plain:
                 and has_way
                 and all(self._enough(n, mine, before, working, must=True) for n in needs)
                 and all(self._enough(n, mine, before, working, must=False) for n in more)
-                for of, kind, needs, more in ASKED
+                and all(
+                    self._enough(n, mine, before, working, must=False) for n in may if self.is_sure
+                )
+                and all(
+                    self._enough(n, mine, before, working, must=True)
+                    for n in known
+                    if self.is_caller_known
+                )
+                for of, kind, needs, more, may, known in ASKED
                 if of == service
             )
             if not self.is_sure:
                 offered = any(
                     self.site_of[f["element"]] == site and f["kind"] == kind
                     for f in self.drawn.function
-                    for of, kind, _, _ in ASKED
+                    for of, kind, *_ in ASKED
                     if of == service
                 )
                 may_offer = any(
@@ -317,7 +337,10 @@ def test_every_state_of_random_networks_is_as_sets_and_networkx_say(
         drawn = draw(random)
         wanted = {"MME": (1, 2), "HSS": (2, 2)} if number % 3 == 0 else {}
         known = inventory(drawn.tables(build), DAY)
-        tree = structure(known, ServiceScenario(instances_needed=wanted))
+        anybody = (None, True, False)[number % 3]
+        tree = structure(
+            known, ServiceScenario(instances_needed=wanted, emergency_from_anybody=anybody)
+        )
         names = known.elements.to_pylist()
         up = random.random((len(names), STATES)) >= random.choice([0.03, 0.15, 0.4], STATES)
         up[:, 0] = True
@@ -329,7 +352,7 @@ def test_every_state_of_random_networks_is_as_sets_and_networkx_say(
         answers = []
         for reading, is_sure in ((tree.sure, True), (tree.possible, False)):
             got = unpacked(served(reading, packed(up), felt), STATES)
-            plain = Plain(drawn, wanted, is_sure)
+            plain = Plain(drawn, wanted, is_sure, anybody)
             for state in range(STATES):
                 alive = {name for name, ok in zip(names, up[:, state], strict=True) if ok}
                 said = plain.answer(alive, asked)

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from ringfence.cli import dependence
 from ringfence.cli.app import app as whole
 from ringfence.dependence.edges import EdgeParameters, service_edges, service_needs
-from ringfence.dependence.withdraw import LOST, OUTAGE
+from ringfence.dependence.outcome import LOST, OUTAGE
 from ringfence.errors import NotFoundError, RingfenceError, UsageError
 from ringfence.network.placement import PlacementParameters
-from ringfence.report.withdrawal import layers_of, outage_over_time, service_tree, sites_lost
+from ringfence.report.outages import layers_of, outage_over_time, service_tree, sites_lost
 from ringfence.workspace import Workspace
 
 FILES = {
@@ -67,6 +67,25 @@ def test_a_person_reads_who_is_without_service_and_why(folder: Path) -> None:
     assert "Upland" in text
     assert "does not give mobile data: its own equipment" in text
     assert "services.holdover_days" in text
+    assert "Area is not counted" in text
+    # An order needs no spare parts, so that what they rest on is not shown.
+    assert "spares." not in text
+
+
+def test_days_on_which_nothing_changes_are_one_line(folder: Path) -> None:
+    text = run(folder, "withdraw", "--vendor", "Corvane", "-q")
+    table = text.partition("mobile data: people")[2].partition("\n\n")[0]
+    assert [line.split()[0] for line in table.splitlines()[2:]] == ["before", "0"]
+
+
+def test_area_is_shown_where_a_scenario_bounds_it(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "s.toml"
+    file.write_text("[services]\nfarthest_km = 4.0\n", encoding="utf-8")
+    text = run(folder, "withdraw", "--vendor", "Corvane", "-q", "--scenario", str(file))
+    # Two circles of 4 km, apart: 100.5 km2.
+    assert "mobile data: km² without it, of 101" in text
+    assert "Area is not counted" not in text
+    assert "area.side_km" in text
 
 
 def test_a_program_gets_every_table_and_what_was_assumed(folder: Path) -> None:
@@ -82,7 +101,13 @@ def test_a_month_alone_and_concentration_answer(folder: Path) -> None:
     text = run(folder, "concentration", "--sets", "2", "--by", "network", "-q")
     assert "Least sets that surely stop" in text
     # Of nine elements one is Corvane's and eight are Borealis's: (1 + 64) / 81 = 0.80.
-    assert "all             9   0.80" in text
+    row = next(line for line in text.splitlines() if line.startswith("all "))
+    assert row.split() == ["all", "9", "9", "0.80", "Borealis", "88.9", "%", "no"]
+    assert "Common components: the tables state none" in text
+    # Of 0.80 with a tenth taken from both: 0.81 * 65 / 81 + 0.01 = 0.66; a fifth 0.55; 0.3, 0.48.
+    newcomer = text.partition("if a newcomer took")[2].splitlines()[2]
+    assert newcomer.split() == ["all", "0.80", "0.66", "0.55", "0.48"]
+    assert "table:" not in text.partition("Least sets")[0]
 
 
 def test_what_cannot_be_asked_is_said(folder: Path) -> None:
@@ -139,3 +164,26 @@ def test_a_regions_tree_counts_the_vendors_part_and_each_edge_has_its_origin(fol
     assert "element.csv" in rows["table:a", "mobile data", "table:a1"]
     assert "function.csv" in rows["sites of table:o", "MME", "table:MME"]
     assert all(rows.values())
+
+
+def test_the_report_says_what_fails_and_takes_what_was_asked_before(
+    folder: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "r.html"
+    words = ["report", "--vendor", "Corvane", "-w", str(folder), "--as-of", "2026-01-01"]
+    ran = CliRunner().invoke(whole, [*words, "--out", str(file), "-q"])
+    assert ran.exit_code == 0, ran.output
+    page = file.read_text(encoding="utf-8")
+    assert "If all of Corvane were switched off, 66.7\u00a0% of people" in page
+    assert "100 (66.7\u00a0%)" in page
+    records = Workspace(folder).cache.records
+
+    def made() -> int:
+        return sum(record["step"].endswith("withdraw") for record in records())
+
+    before = made()
+    assert before >= 2
+    run(folder, "withdraw", "--vendor", "Corvane", "-q")
+    run(folder, "withdraw", "--vendor", "Corvane", "--mode", "support", "-q")
+    # The verb and the report ask alike, so that neither works out what the other has.
+    assert made() == before

@@ -1,5 +1,6 @@
 """Withdrawal: by hand, against the curves that theory gives, and the same twice."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -22,6 +23,7 @@ from ringfence.dependence.scenario import (
 )
 from ringfence.dependence.services import structure
 from ringfence.dependence.simulation import DAYS_A_YEAR, simulate
+from ringfence.dependence.ways import BECAUSE, WAYS
 from ringfence.dependence.withdraw import WithdrawParameters, concerned, withdraw
 from ringfence.errors import InputError, NotFoundError, UsageError
 from ringfence.store.duck import Tables, write_parquet
@@ -279,6 +281,164 @@ def test_without_updates_products_fall_as_a_poisson_process_hits_them(build: Bui
     )
     curve = 1 - np.exp(-0.2 * days / DAYS_A_YEAR)
     assert np.abs(mean - curve).max() < 5 * error.max()
+
+
+def without_updates(**updates: Any) -> UpdateScenario:
+    """No weakness forces anything and no certificate ends that states no end."""
+    quiet = {"grace_days": (0.0, 0.0), "forcing_share": (0.0, 0.0), "certificate_days": (9e6, 9e6)}
+    return UpdateScenario(**{**quiet, **updates})
+
+
+def outs(answer: Any) -> list[tuple[float, Any, Any]]:
+    """The days on which the people out change, with what is then surely and may be out."""
+    rows = sorted(
+        (r["day"], *(r[name] for name in SPREAD))
+        for r in answer["outage"].to_pylist()
+        if (r["by"], r["measure"]) == ("network", "people") and r["day"] >= 0
+    )
+    found: list[tuple[float, Any, Any]] = []
+    for row in rows:
+        if not found or row[1:] != found[-1][1:]:
+            found.append(row)
+    return found
+
+
+def test_licences_and_certificates_end_on_the_day_that_is_stated(build: Build) -> None:
+    # Steps are months of 30.4 days. a's licence has its last day 30 days after, so that it is out
+    # from day 31 on: the step of day 60.9. b's certificate had ended long before. w's is not asked.
+    rows = network({"a": "v", "b": "v", "c": "v", "d": "w"}, CENTRE)
+    dates = {
+        "a-enb": {"licence_until": date(2027, 1, 31), "certificate_until": date(2040, 1, 1)},
+        "b-enb": {"licence_until": date(2040, 1, 1), "certificate_until": date(2025, 1, 1)},
+        "d-enb": {"licence_until": date(2020, 1, 1)},
+    }
+    for element in rows["element"]:
+        element.update(dates.get(element["id"], {}))
+    for mode in ("updates", "support"):
+        spares = SpareScenario(is_endless=True, repair_days=(0.0, 0.0))
+        answer = withdraw(
+            build(**rows),
+            asked(mode, updates=without_updates(), spares=spares, runs=5, years=1, steps_a_year=12),
+        )
+        month = DAYS_A_YEAR / 12
+        assert outs(answer) == [(0, 100, 100), (pytest.approx(2 * month), 200, 200)]
+    # What the vendor's going does not end by itself: an order, or spares.
+    answer = withdraw(build(**rows), asked("spares", spares=spares, runs=5, years=1))
+    assert outs(answer) == [(0, 0, 0)]
+
+
+def test_a_licence_that_states_no_end_may_end_at_any_time_and_surely_never(build: Build) -> None:
+    rows = network({f"s{n}": "v" for n in range(40)}, CENTRE)
+    for number, element in enumerate(e for e in rows["element"] if e["vendor"] == "v"):
+        element["product"] = f"p{number}"
+    updates = without_updates(certificate_days=(365.25, 365.25))
+    answer = withdraw(build(**rows), asked("updates", updates=updates, runs=300, years=2))
+    half, end = (out(answer, DAYS_A_YEAR * part) for part in (0.5, 1.0))
+    assert half[0] == end[0] == 0
+    # Ended by half a year: each of 40 sites of 100 people with one chance in two.
+    assert half[1] == pytest.approx(2000, abs=150)
+    assert end[1] == 4000
+    # Where both ends are stated nothing is drawn.
+    for element in rows["element"]:
+        element.update(licence_until=date(2040, 1, 1), certificate_until=date(2040, 1, 1))
+    answer = withdraw(build(**rows), asked("updates", updates=updates, runs=50, years=2))
+    assert outs(answer) == [(0, 0, 0)]
+
+
+def test_an_authoritys_certificate_that_lapses_may_stop_what_it_is_for(build: Build) -> None:
+    rows = network({"a": "v", "b": "v", "c": "v"}, CENTRE)
+    far = {"licence_until": date(2040, 1, 1), "certificate_until": date(2040, 1, 1)}
+    for element in rows["element"]:
+        element.update(far)
+    rows["approval"] = [
+        # a's own is renewed once, and lasts to the middle of the year: the later one counts.
+        {"id": "1", "instrument": "x", "kind": "certificate", "element": "a-enb",
+         "outcome": "granted", "valid_to": date(2026, 6, 30)},
+        {"id": "2", "instrument": "x", "kind": "certificate", "element": "a-enb",
+         "outcome": "granted with conditions", "valid_to": date(2027, 6, 30)},
+        # b's was refused, c's is for another operator, the third asks for leave: none lapses.
+        {"id": "3", "instrument": "x", "kind": "certificate", "element": "b-enb",
+         "outcome": "refused", "valid_to": date(2027, 2, 1)},
+        {"id": "4", "instrument": "x", "kind": "certificate", "element": "c-enb", "operator": "p",
+         "outcome": "granted", "valid_to": date(2027, 2, 1)},
+        {"id": "5", "instrument": "x", "kind": "authorisation", "element": "c-enb",
+         "outcome": "granted", "valid_to": date(2027, 2, 1)},
+    ]  # fmt: skip
+    answer = withdraw(build(**rows), asked("updates", updates=without_updates(), runs=5, years=1))
+    # The day after 30 June is day 181; quarters are 91.3 days.
+    assert outs(answer) == [(0, 0, 0), (pytest.approx(DAYS_A_YEAR / 2), 0, 100)]
+
+
+@pytest.mark.parametrize(
+    ("until", "honours", "support_ends", "days"),
+    [
+        (None, False, None, 0),
+        (date(2028, 1, 1), False, None, 0),
+        (date(2028, 1, 1), True, None, 365),
+        (date(2028, 1, 1), True, date(2027, 7, 1), 181),
+        (date(2026, 10, 3), False, None, -90),
+        (None, False, date(2026, 10, 3), -90),
+    ],
+)
+def test_updates_stop_with_the_contract_or_the_products_support(
+    build: Build, until: date | None, honours: bool, support_ends: date | None, days: int
+) -> None:
+    rows = network({"a": "v"}, CENTRE)
+    enb = next(e for e in rows["element"] if e["id"] == "a-enb")
+    enb |= {
+        "product": "p",
+        "licence_until": date(2060, 1, 1),
+        "certificate_until": date(2060, 1, 1),
+    }
+    rows["product"] = [{"id": "p", "end_of_support_on": support_ends}]
+    rows["contract"] = [
+        {"id": "c", "operator": "o", "vendor": "v", "covers": "updates", "until": until}
+    ]
+    updates = UpdateScenario(
+        grace_days=(100.0, 100.0), weaknesses_a_year=(1.0, 1.0), forcing_share=(1.0, 1.0),
+        honours_contracts=honours,
+    )  # fmt: skip
+    scenario = Scenario(updates=updates, runs=3000, years=6, steps_a_year=12)
+    found, mean, error = mean_out(build(**rows), scenario, "updates")
+    # From the day that updates stop, or a time of grace before today, and after the grace.
+    begins = max(days, -100) + 100
+    curve = np.where(found > begins, 1 - np.exp(-np.maximum(found - begins, 0) / DAYS_A_YEAR), 0.0)
+    assert np.abs(mean - curve).max() < 5 * error.max()
+
+
+def test_who_may_call_for_help_unknown_is_a_range_until_it_is_stated(build: Build) -> None:
+    # 2G: the switch is there, the subscriber register is gone with v. A call for help needs it only
+    # where the caller must be known.
+    rows = network({"a": "w"}, [])
+    rows["element"] = [e for e in rows["element"] if e["id"] != "a-enb"]
+    rows["element"] += [
+        {"id": "bts", "site": "a", "vendor": "w"},
+        {"id": "HLR", "site": "dc", "vendor": "v"},
+        *({"id": kind, "site": "dc", "vendor": "w"} for kind in ("BSC", "MSC")),
+    ]
+    rows["function"] = [f for f in rows["function"] if f["kind"] != "ENB"]
+    rows["function"] += [{"element": "bts", "kind": "BTS"}]
+    rows["function"] += [{"element": kind, "kind": kind} for kind in ("BSC", "MSC", "HLR")]
+    rows["demand"] = [{"site": "a", "kind": "emergency", "people": 100.0}]
+    for stated, want in ((None, (0, 100)), (True, (0, 0)), (False, (100, 100))):
+        services = ServiceScenario(emergency_from_anybody=stated)
+        answer = withdraw(build(**rows), asked(services=services))
+        assert out(answer, -1) == (0, 0)
+        assert out(answer, 0) == want
+
+
+def test_a_function_that_may_be_done_without_speaks_against_service_alone(build: Build) -> None:
+    # The PCRF is gone with v: policy may be the network's own (3GPP TS 23.401 clause 5.3.2.1).
+    answer = withdraw(build(**network({"a": "w"}, [*CENTRE, ("PCRF", "v")])), asked())
+    assert out(answer, -1) == (0, 0)
+    assert out(answer, 0) == (0, 100)
+
+
+def test_every_group_of_functions_has_the_clause_that_asks_for_it() -> None:
+    for way in WAYS:
+        for group in way.groups:
+            assert re.search(r"(3GPP|IETF|ITU-T|Broadband Forum) \w+", BECAUSE[group]), group
+    assert set(BECAUSE) == {group for way in WAYS for group in way.groups}
 
 
 def test_chips_concern_what_is_affected_and_may_concern_what_is_not_stated(build: Build) -> None:

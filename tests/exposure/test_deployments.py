@@ -37,7 +37,9 @@ def line_of(file: Path, text: str) -> int:
 def asked(tmp_path: Path) -> Asked:
     """Read a deployment whose base station a hostile vendor made, and ask."""
 
-    def ask(folder: Path, gnb: str, *, others: str | None = None) -> tuple[Tables, Tables]:
+    def ask(
+        folder: Path, gnb: str, *, others: str | None = None, services: bool = True
+    ) -> tuple[Tables, Tables]:
         home = tmp_path / "home"
         shutil.rmtree(home, ignore_errors=True)
         place = Workspace.init(home, name="made up")
@@ -56,6 +58,16 @@ def asked(tmp_path: Path) -> Asked:
             text = "".join(f"{k},{others}{forwards}\n" for k in keys if k != gnb)
             (tmp_path / "others.csv").write_text(f"{heading}\n{text}", encoding="utf-8")
             place.ingest([tmp_path / "others.csv"], as_of=DAY)
+        if others and services:
+            # And what serves at the ports of which the manifests give the number alone.
+            ports = place.network(DAY).tables.query(
+                "SELECT id, element FROM endpoint WHERE service IS NULL ORDER BY id"
+            )
+            text = "".join(f"{r['id']},{r['element']},web page\n" for r in ports.to_pylist())
+            (tmp_path / "services.csv").write_text(
+                f"endpoint,element,service\n{text}", encoding="utf-8"
+            )
+            place.ingest([tmp_path / "services.csv"], as_of=DAY)
         network = place.network(DAY)
         found = place.exposure(
             network, ["table:x"], ["own-software"], load_pack("uk-dvd-2022"), powers=POWERS
@@ -101,15 +113,44 @@ def test_open5gs_is_breached_in_its_own_files(open5gs: Path, asked: Asked) -> No
     }
     # The rest is not cleared by that: who made it, and whether its SBI asks for a token, is in no file.
     assert set(answers.values()) == {"breached", "unknown"}
-    n3 = tables.query(
-        "SELECT element, segment FROM interface WHERE segment LIKE '%/n3network' ORDER BY element"
+    assert_shared_subnet(tables, open5gs)
+    # The network named n2 is stated, at its lines, and used by nothing.
+    networks = "networks5g/network-attachments-ovs.yaml"
+    (n2,) = tables.query("SELECT id, origin FROM segment WHERE id LIKE '%/n2network'").to_pylist()
+    assert 0 <= line_of(open5gs / networks, "name: n2network") - at(n2["origin"], networks) <= 3
+    assert n2["id"] not in tables["interface"]["segment"].to_pylist()
+    # Every pod shares the pod network, and no policy bounds it.
+    pods = tables.query("SELECT id FROM element WHERE kind = 'container'")["id"].to_pylist()
+    inside = tables.query("SELECT element FROM interface WHERE segment LIKE '%/pod-network'")
+    assert sorted(inside["element"].to_pylist()) == sorted(pods)
+    assert tables.rows("filter") == 0
+    assert {r["default_action"] for r in tables["boundary"].to_pylist()} == {"allow"}
+
+
+def at(origin: str, file: str) -> int:
+    """The line of a file that an origin names."""
+    (line,) = (
+        o.rpartition(":")[2] for o in origin.splitlines() if o.rpartition(":")[0].endswith(file)
+    )
+    return int(line)
+
+
+def assert_shared_subnet(tables: Tables, folder: Path) -> None:
+    """AMF, both SMFs, both UPFs and the base station have a foot in one /24, each at its line."""
+    feet = tables.query(
+        "SELECT element, address, origin FROM interface WHERE segment LIKE '%/n3network' ORDER BY ALL"
     ).to_pylist()
-    assert [r["element"].rpartition("/")[2] for r in n3] == [
+    assert [r["element"].rpartition("/")[2] for r in feet] == [
         "open5gs-amf", "open5gs-smf1", "open5gs-smf2", "open5gs-upf1", "open5gs-upf2",
         "ueransim-gnb",
     ]  # fmt: skip
-    assert not [s for s in tables["interface"]["segment"].to_pylist() if s.endswith("n2network")]
-    assert tables.rows("filter") == 0
+    for foot in feet:
+        address = foot["address"]
+        assert address.startswith("10.10.3.")
+        assert address.endswith("/24")
+        file = foot["origin"].rpartition(":")[0].removeprefix(f"{OPEN5GS}/")
+        # The line of the list of networks, and in it that of the foot.
+        assert 0 <= line_of(folder / file, f'"{address}"') - at(foot["origin"], file) <= 2
 
 
 @pytest.mark.slow
@@ -179,7 +220,8 @@ def test_a_policy_for_the_pod_network_alone_leaves_the_shared_n3(
     assert {k for k, v in answers.items() if v == "breached"} == {
         (e, effect) for e in PFCP for effect in ("read", "stop")
     }
-    # Three with a foot in n3 serve their SBI on all their addresses: port 80, without TLS.
+    # Three with a foot in n3 serve their SBI on all their addresses: port 80, without TLS. And N2
+    # crosses n3, to the AMF: whoever has a foot there may come between where addresses are free.
     rest = {k for k, v in answers.items() if v == "unknown"}
     sbi = ("open5gs-amf", "open5gs-smf1", "open5gs-smf2")
     assert rest == {("open5gs-amf", e) for e in ("control", "read", "stop")} | {
@@ -188,7 +230,11 @@ def test_a_policy_for_the_pod_network_alone_leaves_the_shared_n3(
     }
     decides = {r["unknown"] for r in found["decider"].to_pylist() if r["breaches"] or r["settles"]}
     prefix = f"kubernetes:{OPEN5GS}/open5gs/Deployment"
-    assert decides == {f"whether {prefix}/{e}/endpoint/TCP/80 asks for a token" for e in sbi}
+    n3 = f"kubernetes:{OPEN5GS}/default/NetworkAttachmentDefinition/n3network"
+    assert decides == {
+        *(f"whether {prefix}/{e}/endpoint/TCP/80 asks for a token" for e in sbi),
+        f"whether {n3} checks its members' addresses",
+    }
     # Nobody without a foot in n3 is reached any more.
     assert all(v == "holds" for (e, _), v in answers.items() if e not in {*PFCP, "open5gs-amf"})
     told = [o for row in found["chain"].to_pylist() for o in (row["origin"] or "").splitlines()]
@@ -219,6 +265,20 @@ def test_with_n2_apart_the_amf_alone_is_left_and_one_fact_decides_it(
     }  # fmt: skip
     (asks,) = (r for r in found["asked"].to_pylist() if r["breaches"] or r["settles"])
     assert (asks["table"], asks["column"], asks["facts"]) == ("endpoint", "authentication", 1)
+
+
+@pytest.mark.slow
+def test_what_serves_at_a_port_is_the_reason_that_remains(open5gs: Path, asked: Asked) -> None:
+    """A policy and a network of its own, and nobody said what listens at the cluster's port."""
+    state_default_deny(open5gs)
+    move(open5gs, GNB_FILE, "231")
+    _, found = asked(open5gs, GNB, others="Borealis", services=False)
+    # The cluster listens at a port of which no file says what serves there, nor in which segment.
+    assert set(verdicts(found).values()) == {"unknown"}
+    port = f"what kubernetes:{OPEN5GS}/cluster/endpoint/TCP/30300 listens on"
+    assert {r["unknown"] for r in found["decider"].to_pylist() if r["settles"]} == {
+        port, "in which segments it has a foot is not stated"
+    }  # fmt: skip
 
 
 @pytest.mark.slow

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from ringfence.exposure.reach import EXPOSED, REACH
 from ringfence.rules.evaluate import EvaluateParameters, evaluate
 from ringfence.rules.pack import Pack, list_packs, load_pack
-from ringfence.rules.published import EXPOSED, REACH, answerable
+from ringfence.rules.published import answerable
 
 DAY = date(2024, 6, 1)
 Build = Callable[..., Any]

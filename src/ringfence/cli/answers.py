@@ -23,6 +23,8 @@ from ringfence.cli.options import (
     fails,
     network_of,
     output,
+    packs_of,
+    say_label,
     workspace_in,
 )
 
@@ -178,25 +180,34 @@ def decide(
     as_of: AsOfOption = None,
     snapshot: SnapshotOption = None,
     fail_on: FailOnOption = "never",
+    audience: AudienceOption = None,
     as_json: JsonOption = False,
     as_jsonl: JsonlOption = False,
     file: OutOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Lay ban, non-core only and allow side by side: what each would forbid on the day."""
-    from ringfence.rules.pack import load_pack  # noqa: PLC0415
+    from ringfence.rules.labels import label_of  # noqa: PLC0415
 
     check_fail_on(fail_on)
     out = output(as_json=as_json, as_jsonl=as_jsonl, out=file, quiet=quiet)
     place = workspace_in(workspace)
     network = network_of(place, as_of, snapshot, out)
     vendor_id = place.vendor(network, vendor)
-    loaded = [load_pack(name) for name in packs or PACKS]
-    decided = place.decide(network, vendor_id, loaded, load_pack(core))
-    summary = {"vendor": vendor_id, "core": core, "packs": [p.id for p in loaded]}
+    loaded = packs_of(packs or PACKS, workspace, out, audience=audience).packs
+    (drawn,) = packs_of([core], workspace, out, audience=audience).packs
+    decided = place.decide(network, vendor_id, loaded, drawn)
+    label = label_of([*loaded, drawn])
+    summary = {
+        "vendor": vendor_id,
+        "core": drawn.id,
+        "packs": [p.id for p in loaded],
+        "label": label,
+    }
     more = {"options": decided.options, "remaining": decided.remaining}
     out.document("decide", network, summary, decided.forbidden, more)
-    out.say(f"{vendor} ({vendor_id}) on {network.as_of}; the core as {core} draws it")
+    say_label(out, label)
+    out.say(f"{vendor} ({vendor_id}) on {network.as_of}; the core as {drawn.id} draws it")
     out.say()
     show_options(out, decided, place.operator_names(network))
     out.say("element by element: --jsonl, or --out forbidden.xlsx")
@@ -255,15 +266,21 @@ def report(
     file: Annotated[
         Path, typer.Option("--out", help="Where to write the report: an .html file.")
     ] = Path("report.html"),
+    profile: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A threat profile to ask the separation with, or several joined by a plus sign; "
+            "may be repeated. See: ringfence exposure --profiles.  [default: own-software]"
+        ),
+    ] = None,
     audience: AudienceOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Write the assessment of a vendor as one self-contained HTML file."""
-    from ringfence.errors import UnavailableError  # noqa: PLC0415
+    from ringfence.errors import TimeLimitError, UnavailableError  # noqa: PLC0415
     from ringfence.report.assessment import write  # noqa: PLC0415
-    from ringfence.rules.labels import for_audience  # noqa: PLC0415
-    from ringfence.rules.pack import load_pack  # noqa: PLC0415
+    from ringfence.rules.labels import label_of  # noqa: PLC0415
 
     out = output(as_json=as_json, quiet=quiet)
     if file.suffix.lower() != ".html":
@@ -275,10 +292,25 @@ def report(
     place = workspace_in(workspace)
     network = network_of(place, as_of, snapshot, out)
     vendor_id = place.vendor(network, vendor)
-    loaded = for_audience([load_pack(name) for name in packs or PACKS], audience)
-    (drawn,) = for_audience([load_pack(core)], audience)
+    loaded = packs_of(packs or PACKS, workspace, out, audience=audience).packs
+    (drawn,) = packs_of([core], workspace, out, audience=audience).packs
     days = [network.as_of, *(d for d in map(day, also or ()) if d)]
-    write(place.assessment(network, vendor_id, loaded, drawn, days), file)
-    summary = {"vendor": vendor_id, "packs": [p.id for p in loaded], "report": str(file)}
+    chosen = [_joined(one) for one in profile or ("own-software",)]
+    made = place.assessment(network, vendor_id, loaded, drawn, days, profiles=chosen)
+    write(made, file)
+    summary = {
+        "vendor": vendor_id,
+        "packs": [p.id for p in loaded],
+        "label": label_of([*loaded, drawn]),
+        "report": str(file),
+    }
     out.document("report", network, summary, network.tables["source_file"])
     out.say(f"wrote {file}")
+    if any(one.is_cut_off for one in made.separations):
+        out.note("a limit of work was met: the report says what was not tried and what is proved")
+        raise typer.Exit(TimeLimitError.exit_code)
+
+
+def _joined(profiles: str) -> tuple[str, ...]:
+    """The profiles that a person joined by a plus sign."""
+    return tuple(name.strip() for name in profiles.split("+") if name.strip())

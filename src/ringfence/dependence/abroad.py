@@ -15,13 +15,13 @@ import pydantic
 
 from ringfence.dependence.evaluate import clocks, served
 from ringfence.dependence.inventory import inventory
+from ringfence.dependence.outcome import GROUPINGS, MEASURES
 from ringfence.dependence.reach import Flags, packed
 from ringfence.dependence.scenario import ServiceScenario
 from ringfence.dependence.services import structure
-from ringfence.dependence.simulation import MEASURES, amounts_out, cells_of
+from ringfence.dependence.simulation import amounts_out, cells_of
 from ringfence.dependence.tree import Structure
 from ringfence.dependence.ways import SERVICES
-from ringfence.dependence.withdraw import GROUPINGS
 from ringfence.provenance.step import Answer, step
 from ringfence.store.duck import Tables
 from ringfence.store.tables import Column, Table, Type
@@ -71,7 +71,7 @@ class AloneParameters(pydantic.BaseModel):
     reads=("element", "function", "site", "product", "demand", "link", "relation", "operator",
            "contract", "vendor"),
     writes=("alone", "from_abroad"),
-    version=1,
+    version=2,
 )  # fmt: skip
 def without_international_links(network: Tables, parameters: AloneParameters) -> Answer:
     """Work out the month, and list what comes from abroad."""
@@ -85,7 +85,8 @@ def without_international_links(network: Tables, parameters: AloneParameters) ->
         felt = clocks(1, time=time, management=management)
         for down in (gone, np.zeros_like(gone)):
             given = served(reading, packed(~down[:, None]), felt)
-            figures.append(amounts_out(tree, cells, given, 1)[:, 0])
+            is_sure = reading is tree.sure
+            figures.append(amounts_out(tree, cells, given, 1, is_sure=is_sure)[:, 0])
     names = {"operator": tree.inventory.operators, "region": tree.inventory.regions}
     rows = [
         {

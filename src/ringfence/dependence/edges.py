@@ -83,7 +83,7 @@ class EdgeParameters(pydantic.BaseModel):
 @step(
     reads=("element", "function", "site", "product", "link", "relation"),
     writes=("service_edge",),
-    version=1,
+    version=2,
 )
 def service_edges(network: Tables, parameters: PlacementParameters) -> Answer:
     """List what needs what."""
@@ -103,7 +103,7 @@ def service_edges(network: Tables, parameters: PlacementParameters) -> Answer:
 @step(
     reads=("element", "function", "site", "product", "vendor", "ownership"),
     writes=("service_need",),
-    version=1,
+    version=2,
 )
 def service_needs(network: Tables, parameters: EdgeParameters) -> Answer:
     """Count what each region's services need, with the vendor's part."""
@@ -140,8 +140,7 @@ def service_needs(network: Tables, parameters: EdgeParameters) -> Answer:
 def _kinds(duck: Connection) -> None:
     """Let queries see which kinds give access and which are needed in the centre."""
     access = sorted({(kind, way.service) for way in WAYS for kind in way.access})
-    groups = (group for way in WAYS for group in (*way.needs, *way.where_stated))
-    central = {kind for group in groups for kind in group}
+    central = {kind for way in WAYS for group in way.groups for kind in group}
     duck.add(
         "access", pa.table({"kind": [k for k, _ in access], "service": [s for _, s in access]})
     )

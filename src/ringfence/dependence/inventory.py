@@ -79,6 +79,7 @@ class Inventory:
     people: Floats
     traffic_mbps: Floats
     premises: Floats
+    range_km: Floats
 
     @property
     def element_count(self) -> int:
@@ -162,7 +163,7 @@ def _numbered(duck: Connection) -> Inventory:
     demand = duck.query(
         """SELECT p.n AS site, k.n AS kind, max(d.people) AS people,
           sum(d.traffic_mbps::DECIMAL(38, 6))::DOUBLE AS traffic,
-          sum(d.premises::DECIMAL(38, 6))::DOUBLE AS premises
+          sum(d.premises::DECIMAL(38, 6))::DOUBLE AS premises, max(d.range_km) AS range_km
         FROM demand d JOIN place p ON p.id = d.site JOIN service_kind k ON k.id = d.kind
         WHERE d.to_site IS NULL GROUP BY p.n, k.n ORDER BY p.n, k.n"""
     )
@@ -204,6 +205,7 @@ def _numbered(duck: Connection) -> Inventory:
         _floats(demand["people"]),
         _floats(demand["traffic"]),
         _floats(demand["premises"]),
+        _floats(demand["range_km"]),
     )
 
 

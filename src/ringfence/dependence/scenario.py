@@ -65,6 +65,18 @@ class ServiceScenario(_Stated):
         description="Any operator's site this near takes emergency calls: surely, and at best "
         "(assumed); phones without service may use any network (3GPP TS 22.101 clause 10)",
     )
+    emergency_from_anybody: bool | None = pydantic.Field(
+        default=None,
+        description="Emergency calls are let through from phones that cannot be authenticated; "
+        "regulation decides (3GPP TS 23.401 clause 4.3.12.1). Where not stated: at best yes, else "
+        "no",
+    )
+    farthest_km: Annotated[float, pydantic.Field(gt=0, le=300)] | None = pydantic.Field(
+        default=None,
+        description="How far a site whose range no table states may serve, at most. At best any "
+        "site so near serves a place, else only the nearest. Where not stated, its area is not "
+        "counted",
+    )
     holdover_days: Range = pydantic.Field(
         default=(0.1, 3.0),
         description="Days that equipment keeps time without its source (assumed)",
@@ -120,8 +132,13 @@ class UpdateScenario(_Stated):
     )
     certificate_days: Range = pydantic.Field(
         default=(365.0, 1825.0),
-        description="Days a certificate or licence lasts; no table says when it was last renewed, "
-        "so it ends at any time within these (assumed); counts in the sure reading alone",
+        description="Days a certificate or licence lasts whose end no table states: it ends at any "
+        "time within these (assumed); counts among what may be out alone",
+    )
+    honours_contracts: bool = pydantic.Field(
+        default=False,
+        description="Updates go on until the last day of the contract for them, where one is "
+        "stated; else they stop with the vendor",
     )
 
 
@@ -168,10 +185,14 @@ def as_tables(scenario: Scenario) -> list[dict[str, str]]:
         rows += [
             {
                 "parameter": f"{part}.{name}",
-                "value": str(getattr(model, name)),
+                "value": _said(getattr(model, name)),
                 "means": field.description or "",
                 "basis": "stated" if name in stated else "assumed",
             }
             for name, field in type(model).model_fields.items()
         ]
     return rows
+
+
+def _said(value: object) -> str:
+    return "not stated" if value is None else str(value)

@@ -15,12 +15,12 @@ Power, and people to run the network, are in no table and in no reading.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from ringfence.dependence.ground import Cells, ground, on_sphere
 from ringfence.dependence.inventory import Inventory
 from ringfence.dependence.reach import Backhaul, Flags, Ints, Longs
 from ringfence.dependence.scenario import ServiceScenario
@@ -38,6 +38,7 @@ from ringfence.dependence.ways import (
     CLOCKS,
     CORE_DOMAINS,
     EMERGENCY,
+    FIXED,
     MICROWAVE,
     OPTICAL,
     RADIO_UNITS,
@@ -50,8 +51,6 @@ from ringfence.dependence.ways import (
 from ringfence.errors import UsageError
 from ringfence.network.functions import catalogue
 
-EARTH_RADIUS_KM: Final = 6371.0
-
 
 def structure(known: Inventory, scenario: ServiceScenario) -> Structure:
     """Build the service tree in both readings.
@@ -63,8 +62,20 @@ def structure(known: Inventory, scenario: ServiceScenario) -> Structure:
     site, kind, amounts = _services(known)
     numbers = {(s, k): n for n, (s, k) in enumerate(zip(site.tolist(), kind.tolist(), strict=True))}
     built = [_Building(known, scenario, numbers, is_sure).reading() for is_sure in (True, False)]
-    people, traffic, premises = amounts
-    return Structure(known, site, kind, people, traffic, premises, built[0], built[1])
+    people, traffic, premises, range_km = amounts
+    cells = Cells(
+        known.latitude_deg[site],
+        known.longitude_deg[site],
+        range_km,
+        kind,
+        known.site_operator[site],
+        known.site_region[site],
+        kind != SERVICES.index(FIXED),
+    )
+    served_ground = ground(cells, scenario.farthest_km)
+    return Structure(
+        known, site, kind, people, traffic, premises, built[0], built[1], served_ground
+    )
 
 
 def _check(known: Inventory, scenario: ServiceScenario) -> None:
@@ -105,7 +116,7 @@ def _services(known: Inventory) -> tuple[Ints, Ints, tuple[npt.NDArray[np.float6
     extra = np.full(len(sites) - len(known.service_site), np.nan)
     amounts = tuple(
         np.concatenate([values, extra])[order]
-        for values in (known.people, known.traffic_mbps, known.premises)
+        for values in (known.people, known.traffic_mbps, known.premises, known.range_km)
     )
     return sites[order], kinds[order], amounts
 
@@ -249,9 +260,7 @@ class _Building:
     def _seeded(self) -> npt.NDArray[np.int64]:
         """The nodes where reach can begin: places of functions that some way needs."""
         known = self.known
-        wanted = frozenset(
-            kind for way in WAYS for group in (*way.needs, *way.where_stated) for kind in group
-        )
+        wanted = frozenset(kind for way in WAYS for group in way.groups for kind in group)
         elements = np.unique(known.function_element[known.kinds_in(wanted)])
         at = known.element_site[elements]
         own = self.node[elements]
@@ -321,10 +330,17 @@ class _Building:
         away = self._presence()
         found = []
         for way in WAYS:
-            needs = [self._slot(group, required=True) for group in way.needs]
-            needs += [self._slot(group, required=False) for group in way.where_stated]
+            must = (*way.needs, *(way.to_authenticate if self._is_caller_known() else ()))
+            more = (*way.where_stated, *(way.may_need if self.is_sure else ()))
+            needs = [self._slot(group, required=True) for group in must]
+            needs += [self._slot(group, required=False) for group in more]
             found.append(tuple(dict.fromkeys((away, *(p for one in needs for p in one)))))
         return [*found, (away,)]
+
+    def _is_caller_known(self) -> bool:
+        """Whether an emergency call is refused to who cannot be authenticated."""
+        anybody = self.scenario.emergency_from_anybody
+        return anybody is False or (anybody is None and self.is_sure)
 
     def _presence(self) -> int:
         places = self.place[self._away]
@@ -457,8 +473,9 @@ class _Building:
         anchored = known.relation_target[kinds == "anchors"]
 
         def offer(number: int, elements: Ints, of: Ints) -> None:
-            at = known.element_site[elements]
-            asked = np.where(at >= 0, of[at], -1)
+            # A network without sites has nothing to look a place up in.
+            elements = elements[known.element_site[elements] >= 0]
+            asked = of[known.element_site[elements]]
             service.append(asked[asked >= 0])
             member.append(elements[asked >= 0].astype(np.int32))
             way.append(np.full(int((asked >= 0).sum()), number, np.int32))
@@ -522,7 +539,10 @@ class _Building:
             mine = mine[np.argsort(operator, kind="stable")]
             present, first = np.unique(np.sort(operator), return_index=True)
             services = np.split(mine, first[1:])
-            points = [_on_sphere(known, keys[one, 0]) for one in services]
+            points = [
+                on_sphere(known.latitude_deg[at_site], known.longitude_deg[at_site])
+                for at_site in (keys[one, 0] for one in services)
+            ]
             for host, guest in _near(points, max(anyone_km, *allowed.values(), 0.0)):
                 pair = (names[present[guest]], names[present[host]])
                 near_km = max(anyone_km, allowed.get(pair, 0.0))
@@ -546,15 +566,6 @@ def _near(points: Sequence[npt.NDArray[np.float64]], near_km: float) -> Iterator
         gap = np.maximum(np.maximum(low[host] - high, low - high[host]), 0.0)
         close = np.flatnonzero(np.sqrt((gap**2).sum(axis=1)) <= near_km)
         yield from ((host, guest) for guest in close.tolist() if guest != host)
-
-
-def _on_sphere(known: Inventory, sites: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Points in space, in km, so that near ones are found; chords equal arcs at these distances."""
-    north = np.radians(known.latitude_deg[sites])
-    east = np.radians(known.longitude_deg[sites])
-    flat = np.cos(north)
-    points = np.stack([flat * np.cos(east), flat * np.sin(east), np.sin(north)], axis=1)
-    return np.asarray(points * EARTH_RADIUS_KM, np.float64)
 
 
 def _named(group: Group, pools: list[str]) -> str:

@@ -4,6 +4,7 @@ Run n draws from a stream of its own, made of the seed and n, so that neither ho
 are nor where they are worked out shows in it. Runs are worked out in blocks, a bit each.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ringfence.dependence.evaluate import clocks, served, totals
+from ringfence.dependence.expiry import Expiry
 from ringfence.dependence.failures import NEVER, Pools, pools_of, spare_run
+from ringfence.dependence.ground import Ground
+from ringfence.dependence.outcome import AREA
 from ringfence.dependence.reach import WORD, Flags, Words, packed
 from ringfence.dependence.scenario import Mode, Scenario
 from ringfence.dependence.tree import Structure
@@ -27,12 +31,14 @@ BLOCK: Final = 256
 ORDER_DAYS: Final = (0.0, 1.0, 7.0, 30.0, 91.0, 182.0, 365.0)
 DAYS_A_YEAR: Final = 365.25
 ASSUMED_WEAKNESSES_A_YEAR: Final = (1.0, 10.0)
-MEASURES: Final = ("sites", "people", "traffic", "premises")
 
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Whose equipment is concerned: surely, and what may be; and alike elements by label."""
+    """Whose equipment is concerned: surely, and what may be.
+
+    `product` numbers alike elements of one operator, without gaps.
+    """
 
     surely: Flags
     may_be: Flags
@@ -42,6 +48,7 @@ class Gone:
     exploited: Flags
     weaknesses: tuple[float, float] | None
     """Shape and years of those counted in the tables; None where the tables list none."""
+    expiry: Expiry
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +150,38 @@ def cells_of(tree: Structure) -> Cells:
                 (by, int(n) // len(SERVICES), int(n) % len(SERVICES), measure)
                 for n in names[stated]
             ]
+    if tree.ground is not None:
+        for by, names, place, area in _ground_cells(tree.ground):
+            rows[by, AREA] = (place + len(keys)).astype(np.int32)
+            total.append(np.bincount(place, area, len(names)).astype(np.float64))
+            label = parts[by].astype(np.int64) * len(SERVICES) + tree.service_kind
+            label = label[~tree.ground.is_counted]
+            unsaid.append(np.array([(label == name).sum() for name in names], np.int64))
+            keys += [(by, int(n) // len(SERVICES), int(n) % len(SERVICES), AREA) for n in names]
     return Cells(
         tuple(keys),
         rows,
         np.concatenate(total) if total else np.zeros(0),
         np.concatenate(unsaid) if unsaid else np.zeros(0, np.int64),
     )
+
+
+def _ground_cells(
+    ground: Ground,
+) -> Iterator[tuple[str, npt.NDArray[np.int64], npt.NDArray[np.intp], Floats]]:
+    """For each way of parting the labels of its cells, the cell of each row, and its area.
+
+    By operator the rows are patches; else they are places, which have the service from anybody.
+    """
+    nothing = np.zeros(len(ground.place_kind), np.int32)
+    for by, part, kind, area in (
+        ("network", nothing, ground.place_kind, ground.place_area_km2),
+        ("operator", ground.operator, ground.kind, ground.area_km2),
+        ("region", ground.place_region, ground.place_kind, ground.place_area_km2),
+    ):
+        label = part.astype(np.int64) * len(SERVICES) + kind
+        names, place = np.unique(label, return_inverse=True)
+        yield by, names, place, area
 
 
 def measures(tree: Structure) -> dict[str, Floats]:
@@ -161,13 +194,24 @@ def measures(tree: Structure) -> dict[str, Floats]:
     }
 
 
-def amounts_out(tree: Structure, cells: Cells, given: Words, runs: int) -> Floats:
-    """The amounts that are out, by cell and run."""
+def amounts_out(tree: Structure, cells: Cells, given: Words, runs: int, *, is_sure: bool) -> Floats:
+    """The amounts that are out, by cell and run; `given` is of the sure reading or the possible."""
     found = np.zeros((len(cells.keys), given.shape[1] * WORD))
     amounts = measures(tree)
     for (_, measure), row in cells.rows.items():
+        if measure == AREA:
+            continue
         values = np.where(row >= 0, np.nan_to_num(amounts[measure]), 0.0)
         found += totals(~given, values, np.maximum(row, 0), len(cells.keys))
+    if tree.ground is not None:
+        patches, places = tree.ground.given(given, is_sure=is_sure)
+        for by in ("network", "operator", "region"):
+            words, area = (
+                (patches, tree.ground.area_km2)
+                if by == "operator"
+                else (places, tree.ground.place_area_km2)
+            )
+            found += totals(~words, area, cells.rows[by, AREA], len(cells.keys))
     return found[:, :runs]
 
 
@@ -186,8 +230,11 @@ def _run_block(block: Block) -> tuple[Floats, Floats]:
         holdover[run], unmanaged[run] = one.holdover_days, one.unmanaged_days
         step_out["sure"][:, run] = np.searchsorted(block.days, sure)
         step_out["possible"][:, run] = np.searchsorted(block.days, possible)
-        for at in np.flatnonzero(out_for_repair.any(axis=0)).tolist():
-            mending.setdefault(at, []).append((np.flatnonzero(out_for_repair[:, at]), run))
+        hit, steps_hit = np.divmod(np.flatnonzero(out_for_repair), steps)
+        order = np.argsort(steps_hit, kind="stable")
+        at_step, begins = np.unique(steps_hit[order], return_index=True)
+        for at, rows in zip(at_step.tolist(), np.split(hit[order], begins[1:]), strict=False):
+            mending.setdefault(at, []).append((rows, run))
     out = np.empty((2, steps + 1, len(cells.keys), runs))
     lost = np.zeros((2, tree.services))
     width = max(1, -(-runs // WORD))
@@ -203,17 +250,18 @@ def _run_block(block: Block) -> tuple[Floats, Floats]:
             packed(np.ones((elements, runs), np.bool_)),
             clocks(runs, time=True, management=True),
         )
-        out[number, 0] = amounts_out(tree, cells, before, runs)
+        is_sure = name == "sure"
+        out[number, 0] = amounts_out(tree, cells, before, runs, is_sure=is_sure)
         given = before
         for at in range(steps):
             _stand(step_out[name], np.uint16(at), up)
-            for hit, run in mending.get(at, ()):
-                chosen = hit[who[hit]]
+            for rows, run in mending.get(at, ()):
+                chosen = rows[who[rows]]
                 up[chosen, run // WORD] &= ~(np.uint64(1) << np.uint64(run % WORD))
             day = block.days[at]
             felt = clocks(runs, time=day >= holdover, management=day >= unmanaged)
             given = served(reading, up, felt)
-            out[number, at + 1] = amounts_out(tree, cells, given, runs)
+            out[number, at + 1] = amounts_out(tree, cells, given, runs, is_sure=is_sure)
         ended = np.unpackbits(
             np.ascontiguousarray(~given).view(np.uint8), axis=1, bitorder="little"
         )[:, :runs]
@@ -291,15 +339,22 @@ class Run:
 
     def _updates(self) -> tuple[Floats, Floats]:
         gone, updates = self.block.gone, self.block.scenario.updates
-        labels, of = np.unique(gone.product, return_inverse=True)
+        of, products = gone.product, int(gone.product.max(initial=-1)) + 1
         rate = self._weaknesses() * self._drawn(updates.forcing_share) / DAYS_A_YEAR
         grace = self._drawn(updates.grace_days)
-        waits = self.generator.exponential(size=len(labels))
-        first = waits / rate if rate > 0 else np.full(len(labels), NEVER)
-        unmended = np.where(gone.exploited, grace, first[of] + grace)
+        waits = self.generator.exponential(size=products)
+        first = waits / rate if rate > 0 else np.full(products, NEVER)
+        dates = gone.expiry
+        # What runs today was not switched off before, so that a weakness older than the time of
+        # grace was none that forces it; later ones come as to any other (they are memoryless).
+        since = np.maximum(dates.mended_until, -grace)
+        unmended = np.where(
+            gone.exploited, np.maximum(dates.mended_until, 0.0) + grace, since + first[of] + grace
+        )
         lasts = self._drawn(updates.certificate_days)
-        expired = (self.generator.random(len(labels)) * lasts)[of]
-        return unmended, expired
+        drawn = (self.generator.random(products) * lasts)[of]
+        expired = np.minimum(np.where(dates.is_stated, NEVER, drawn), dates.lapses)
+        return np.minimum(unmended, dates.stops), expired
 
     def _weaknesses(self) -> float:
         stated, counted = self.block.scenario.updates.weaknesses_a_year, self.block.gone.weaknesses

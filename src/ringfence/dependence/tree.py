@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ringfence.dependence.ground import Ground
 from ringfence.dependence.inventory import Inventory
 from ringfence.dependence.reach import Backhaul, Flags, Ints, Longs
 
@@ -78,6 +79,8 @@ class Structure:
     premises: npt.NDArray[np.float64]
     sure: Reading
     possible: Reading
+    ground: Ground | None = None
+    """The ground that the services reach; None where no area can be counted."""
 
     @property
     def services(self) -> int:

@@ -104,7 +104,7 @@ class Holders:
     reads=("element", "function", "site", "product", "demand", "link", "relation", "vendor",
            "ownership"),
     writes=("minimal_set", "carried_share"),
-    version=1,
+    version=2,
 )  # fmt: skip
 def vendor_sets(network: Tables, parameters: SetParameters) -> Answer:
     """Find the least sets of vendors that stop a service, and the outage each vendor carries."""

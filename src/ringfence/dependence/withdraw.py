@@ -26,7 +26,10 @@ import pyarrow as pa
 import pydantic
 
 from ringfence.dependence.evaluate import clocks, served, works
+from ringfence.dependence.expiry import expiry
+from ringfence.dependence.ground import Ground
 from ringfence.dependence.inventory import inventory
+from ringfence.dependence.outcome import ASSUMED, CHAIN, FIRST, LOST, OUTAGE, SPREAD
 from ringfence.dependence.reach import Flags, packed
 from ringfence.dependence.reasons import State, cause, chain
 from ringfence.dependence.scenario import Mode, Scenario, as_tables
@@ -34,7 +37,6 @@ from ringfence.dependence.services import structure
 from ringfence.dependence.simulation import (
     ASSUMED_WEAKNESSES_A_YEAR,
     DAYS_A_YEAR,
-    MEASURES,
     Block,
     Gone,
     Run,
@@ -47,95 +49,13 @@ from ringfence.network.ownership import group
 from ringfence.provenance.step import Answer, step
 from ringfence.store import pool
 from ringfence.store.duck import Tables
-from ringfence.store.tables import Column, Table, Type
 
 Floats = npt.NDArray[np.float64]
 
-GROUPINGS: Final = ("network", "operator", "region")
 CHAINS_SHOWN: Final = 12
-
-_SPREAD = tuple(
-    Column(f"{name}_{at}", Type.DECIMAL, f"{means}, {words}", required=True)
-    for name, means in (
-        ("surely_out", "Without service whatever the facts that are not stated"),
-        ("may_be_out", "Without service if those facts are all against it"),
-    )
-    for at, words in (
-        ("median", "in the median run"),
-        ("low", "5 % of the runs are below"),
-        ("high", "95 % of the runs are below"),
-    )
-)
-OUTAGE = Table(
-    "outage",
-    "what is without a service on a day, in a part of the network",
-    ("by", "group", "service", "measure", "day"),
-    (
-        Column("by", Type.TEXT, "How the network is parted", one_of=GROUPINGS, required=True),
-        Column("group", Type.TEXT, "The part; null for the whole, or where not stated"),
-        Column("service", Type.TEXT, "The service", one_of=SERVICES, required=True),
-        Column("measure", Type.TEXT, "What is counted", one_of=MEASURES, required=True),
-        Column("day", Type.DECIMAL, "Days since it went; -1 is before", required=True),
-        Column("on", Type.DATE, "The date", required=True),
-        *_SPREAD,
-        Column("total", Type.DECIMAL, "All there is of it", required=True),
-        Column("not_stated", Type.INTEGER, "Sites that lack the figure", required=True),
-    ),
-)
-LOST = Table(
-    "site_lost",
-    "a service of a site on the last day",
-    ("site", "service"),
-    (
-        Column("site", Type.TEXT, "The site", required=True, refers_to="site"),
-        Column("service", Type.TEXT, "The service", required=True),
-        Column("region", Type.TEXT, "The site's region"),
-        Column("latitude_deg", Type.DECIMAL, "Latitude", unit="deg"),
-        Column("longitude_deg", Type.DECIMAL, "Longitude", unit="deg"),
-        Column("surely_lost", Type.DECIMAL, "Part of the runs in which it is surely out"),
-        Column("may_be_lost", Type.DECIMAL, "Part of the runs in which it may be out"),
-        Column("people", Type.DECIMAL, "People served"),
-    ),
-)
-FIRST = Table(
-    "first_failure",
-    "what the services first lost, and those lost in the end, lack in a typical run",
-    ("when", "cause", "service"),
-    (
-        Column("when", Type.TEXT, "First or last", one_of=("first", "last"), required=True),
-        Column("day", Type.DECIMAL, "Days since it went", required=True),
-        Column("cause", Type.TEXT, "What they lack", required=True),
-        Column("service", Type.TEXT, "The service", required=True),
-        Column("sites", Type.INTEGER, "Sites", required=True),
-        Column("people", Type.DECIMAL, "People served", required=True),
-    ),
-)
-CHAIN = Table(
-    "failure_chain",
-    "one step of the chain behind a service that fails",
-    ("number", "position"),
-    (
-        Column("number", Type.INTEGER, "The chain", required=True),
-        Column("position", Type.INTEGER, "The step in it, the site first", required=True),
-        Column("subject_table", Type.TEXT, "The table", required=True),
-        Column("subject", Type.TEXT, "The row's key", required=True),
-        Column("says", Type.TEXT, "What is said of it", required=True),
-    ),
-)
-ASSUMED = Table(
-    "assumption",
-    "a value that the answer rests on and no table states",
-    ("parameter",),
-    (
-        Column("parameter", Type.TEXT, "Its name in a scenario file", required=True),
-        Column("value", Type.TEXT, "The value or range", required=True),
-        Column("means", Type.TEXT, "What it is", required=True),
-        Column("basis", Type.TEXT, "Whence", one_of=("stated", "assumed", "counted")),
-    ),
-)
 READS: Final = (
     "element", "function", "site", "product", "demand", "link", "relation", "vendor", "ownership",
-    "component", "vulnerability", "affected",
+    "component", "vulnerability", "affected", "contract", "approval",
 )  # fmt: skip
 
 
@@ -156,7 +76,7 @@ class WithdrawParameters(pydantic.BaseModel):
 @step(
     reads=READS,
     writes=("outage", "site_lost", "first_failure", "failure_chain", "assumption"),
-    version=1,
+    version=2,
 )
 def withdraw(network: Tables, parameters: WithdrawParameters) -> Answer:
     """Say what fails over time when the vendors, and all they control, are gone."""
@@ -177,7 +97,7 @@ def withdraw(network: Tables, parameters: WithdrawParameters) -> Answer:
         "site_lost": _site_lost(tree, found),
         "first_failure": first,
         "failure_chain": steps,
-        "assumption": _assumptions(parameters.scenario, gone),
+        "assumption": _assumptions(parameters.scenario, gone, tree.ground),
     }
 
 
@@ -223,13 +143,18 @@ def concerned(tree: Structure, network: Tables, parameters: WithdrawParameters) 
     label = known.element_operator.astype(np.int64) * (
         int(known.element_product.max(initial=0)) + 1
     )
+    honours = parameters.mode == "updates" and parameters.scenario.updates.honours_contracts
+    dates = expiry(
+        network, known.elements, sorted(vendors), parameters.on, honours_contracts=honours
+    )
     return Gone(
         surely,
         may_be,
-        label + known.element_product,
+        np.unique(label + known.element_product, return_inverse=True)[1].astype(np.int64),
         years,
         is_bad,
         _counted(network, vendors, parameters),
+        dates,
     )
 
 
@@ -254,7 +179,7 @@ def _outage(tree: Structure, found: Simulated, on: date) -> pa.Table:
     bounds = np.quantile(found.out, [0.5, 0.05, 0.95], axis=3)
     names = {"operator": tree.inventory.operators, "region": tree.inventory.regions}
     days = [-1.0, *found.days.tolist()]
-    spread = [c.name for c in _SPREAD]
+    spread = [c.name for c in SPREAD]
     rows = []
     for place, (by, part, kind, measure) in enumerate(found.cells.keys):
         for at, day in enumerate(days):
@@ -342,6 +267,8 @@ def _told(
                     {
                         "number": len(seen),
                         "position": position,
+                        "cause": what,
+                        "service": service_name,
                         "subject_table": link.table,
                         "subject": link.subject,
                         "says": link.says,
@@ -381,7 +308,7 @@ def _losses(
             yield "last", day, lost, state
 
 
-def _assumptions(scenario: Scenario, gone: Gone) -> pa.Table:
+def _assumptions(scenario: Scenario, gone: Gone, ground: Ground | None) -> pa.Table:
     rows = as_tables(scenario)
     for row in rows:
         if row["parameter"] == "updates.weaknesses_a_year" and row["basis"] == "assumed":
@@ -390,6 +317,27 @@ def _assumptions(scenario: Scenario, gone: Gone) -> pa.Table:
             else:
                 row["value"] = f"{gone.weaknesses[0]:g} in {gone.weaknesses[1]:.1f} product-years"
                 row["basis"] = "counted"
+    if ground is not None:
+        whole = [
+            ground.place_area_km2[ground.place_kind == kind].sum()
+            for kind in np.unique(ground.place_kind)
+        ]
+        rows += [
+            {
+                "parameter": "area.side_km",
+                "value": f"{ground.side_km:.3g}",
+                "means": "Side of the squares that area is counted on: each edge lies true to half "
+                "a diagonal",
+                "basis": "counted",
+            },
+            {
+                "parameter": "area.edge_share",
+                "value": f"{ground.cut_km2 / max(whole):.2g}",
+                "means": "Part of the area that the squares on its outer edge make up, which bounds "
+                "the error of the whole",
+                "basis": "counted",
+            },
+        ]
     rows.append(
         {
             "parameter": "seed",

@@ -193,7 +193,9 @@ class Index:
         try:
             return cls(
                 *(
-                    np.load(folder / f"{field.name}.npy", mmap_mode="r", allow_pickle=False)
+                    np.asarray(
+                        np.load(folder / f"{field.name}.npy", mmap_mode="r", allow_pickle=False)
+                    )
                     for field in fields(cls)
                 )
             )
@@ -368,11 +370,26 @@ def _sweep_all(starts: Longs, successors: Ints, words: Words) -> None:
         any_of = words[own, 0]
         for w in range(1, width):
             any_of |= words[own, w]
-        if any_of != 0:
+        if any_of == 0:
+            continue
+        # One word is the common case, four the widest that stays in a processor's registers.
+        if width == 1:
             for edge in range(starts[own], starts[own + 1]):
-                other = successors[edge]
-                for w in range(width):
-                    words[other, w] |= words[own, w]
+                words[successors[edge], 0] |= any_of
+        else:
+            for low in range(0, width - 3, 4):
+                a, b = words[own, low], words[own, low + 1]
+                c, d = words[own, low + 2], words[own, low + 3]
+                for edge in range(starts[own], starts[own + 1]):
+                    other = successors[edge]
+                    words[other, low] |= a
+                    words[other, low + 1] |= b
+                    words[other, low + 2] |= c
+                    words[other, low + 3] |= d
+            for w in range(width - width % 4, width):
+                a = words[own, w]
+                for edge in range(starts[own], starts[own + 1]):
+                    words[successors[edge], w] |= a
 
 
 @compiled

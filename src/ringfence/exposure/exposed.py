@@ -6,31 +6,33 @@ What the first holds is `breached`; what not even the second holds, `holds`; bet
 is breached if it alone turns out so, and how much holds if it alone turns out not so.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from ringfence.exposure.arrays import Flags, Ints
-from ringfence.exposure.closure import WORD, Held, Index, close, close_words
+from ringfence.exposure.closure import WORD, Index, close, close_words
 from ringfence.exposure.control import (
     EFFECTS,
     FACT,
     PowerGraph,
     Powers,
     Profile,
-    jail_for,
     open_node,
 )
+from ringfence.exposure.limits import WORK, Limit
 from ringfence.exposure.proofs import Derivations, Derived
-from ringfence.exposure.told import Ask, Words, asks, listed
+from ringfence.exposure.seeds import Seed as Seed  # noqa: PLC0414 (others take it from here)
+from ringfence.exposure.seeds import seeds_of as seeds_of  # noqa: PLC0414 (the same)
+from ringfence.exposure.told import TOLD, Ask, Words, asks, listed
 from ringfence.network.functions import SERVING
 from ringfence.network.model import NETWORK_TABLES
-from ringfence.network.ownership import group
 from ringfence.provenance.step import Answer, step
 from ringfence.store.duck import Tables
 from ringfence.store.tables import Column, Table, Type
@@ -97,10 +99,12 @@ ASKED = Table(
         Column("column", Type.TEXT, "The column of it"),
         Column("facts", Type.INTEGER, "How many there are", required=True, minimum=1),
         Column("of", Type.TEXT, "Of what, the most decisive first"),
-        Column("breaches", Type.INTEGER, "Answers that are breached if all of them turn out so",
-               required=True, minimum=0),
-        Column("settles", Type.INTEGER, "Answers that hold if none of them turns out so",
-               required=True, minimum=0),
+        Column("breaches", Type.INTEGER, "Answers that are breached if all of them turn out so; "
+               "null where there was no time to try", minimum=0),
+        Column("settles", Type.INTEGER, "Answers that hold if none of them turns out so; null "
+               "where there was no time to try", minimum=0),
+        Column("tried", Type.INTEGER, "How many of them were tried one by one", required=True,
+               minimum=0),
     ),
 )  # fmt: skip
 AFFECTED = Table(
@@ -114,9 +118,16 @@ AFFECTED = Table(
         Column("people_high", Type.DECIMAL, "And at those where it is possible"),
         Column("total", Type.DECIMAL, "People at all sites that state how many"),
         Column("not_stated", Type.INTEGER, "Sites with a radio or access element that state none"),
+        Column("share_low", Type.DECIMAL,
+               "The first as a share of the total; null where there is none or sites state none",
+               minimum=0, maximum=1),
+        Column("share_high", Type.DECIMAL, "And at most", minimum=0, maximum=1),
     ),
 )  # fmt: skip
-READS = (*(t.name for t in NETWORK_TABLES), "opening", "fact", "scope")
+READS = (*(t.name for t in NETWORK_TABLES), "place", "opening", "fact", "scope")
+
+ANY_OPERATOR = "whichever operator"
+"""Who holds the traffic of this one holds that of any; a power says so where none is stated."""
 
 CASES_AT_ONCE = 512
 """Wider passes take more memory (64 bytes a component) and hardly less time a case."""
@@ -124,29 +135,22 @@ CASES_AT_ONCE = 512
 
 @dataclass(frozen=True, slots=True)
 class ExposureParameters:
-    """Who is hostile, with which powers at first, on which day; chains are told of so many answers."""
+    """Who is hostile, with which powers at first, on which day; chains are told of so many answers.
+
+    `work` is what may be spent on the facts that decide.
+    """
 
     vendors: tuple[str, ...]
     profiles: tuple[Profile, ...]
     as_of: date
     chains: int = 200
+    work: int = WORK
 
 
-@step(reads=READS, writes=("exposed", "chain", "decider", "asked", "affected_people"), version=2)
+@step(reads=READS, writes=("exposed", "chain", "decider", "asked", "affected_people"), version=3)
 def exposure(network: Tables, parameters: ExposureParameters) -> Answer:
     """Close the powers of the network for hostile vendors; `scope` says which kinds are core."""
-    return Exposure(network, parameters).answer()
-
-
-@dataclass(frozen=True, slots=True)
-class Seed:
-    """An element that is held at first, or may be."""
-
-    element: str
-    profile: str
-    unknown: str | None
-    case: str | None
-    origin: str | None
+    return Exposure(network, parameters).answer(Limit(parameters.work))
 
 
 class Exposure:
@@ -165,11 +169,16 @@ class Exposure:
         self.index = index[1] if index else Index.of(self.graph.graph)
         self.seeds = list(seeds_of(network, parameters))
         self.targets = _targets(network)
-        self.words = Words(network)
+
+    @cached_property
+    def words(self) -> Words:
+        """The names of the network's things; made when a chain is first told."""
+        return Words(self.network)
 
     # What is held
 
-    def _cases(self) -> list[str | None]:
+    def cases(self) -> list[str | None]:
+        """The cases of which the worst counts; where there are none, the one that is not named."""
         found: list[str | None] = [*sorted({s.case for s in self.seeds if s.case})]
         return found or [None]
 
@@ -188,7 +197,7 @@ class Exposure:
         numbers = np.concatenate([self.graph.number(held), opened])
         return numbers[numbers >= 0]
 
-    def _known_with_all_open(self, case: str | None) -> Ints:
+    def known_with_all_open(self, case: str | None) -> Ints:
         """The nodes held at first that are known to be, and every unknown of a fact open."""
         held = [
             f"control element {s.element}"
@@ -208,25 +217,48 @@ class Exposure:
         names = [f"{t['effect']} {t['kind']} {t['element']}" for t in self.targets]
         return list(zip(names, self._target_nodes().tolist(), strict=True))
 
-    def _held(self, cases: Sequence[tuple[str | None, frozenset[str] | None]]) -> Iterator[Held]:
-        for start in range(0, len(cases), CASES_AT_ONCE):
-            block = cases[start : start + CASES_AT_ONCE]
-            yield close(self.index, [self.held_at_first(*one) for one in block])
-
     def _target_nodes(self) -> Ints:
         return self.graph.number([f"{t['effect']} element {t['element']}" for t in self.targets])
 
-    def _reached(
-        self, cases: Sequence[tuple[str | None, frozenset[str] | None]], nodes: Ints
-    ) -> npt.NDArray[np.bool_]:
-        """For each node and case whether it is held; a node that no fact speaks of, only at first."""
-        there = nodes >= 0
+    def _reached(self, cases: Sequence[str | None], nodes: Ints, *, is_open: bool) -> Flags:
+        """For each node and case whether it is held, with every unknown open or with none.
+
+        What is not held where all cases are one is held in none of them, so that of a hundred
+        thousand sites that come to nothing one search says so.
+        """
         found = np.zeros((len(nodes), len(cases)), np.bool_)
-        done = 0
-        for held in self._held(cases):
-            for case in range(held.cases):
-                found[there, done + case] = held.of(nodes[there], case)
-            done += held.cases
+        seeds = [s for s in self.seeds if is_open or s.unknown is None]
+        at_first = self.graph.number([f"control element {s.element}" for s in seeds])
+        opened = self.graph.open_nodes if is_open else np.empty(0, np.int32)
+        seeds = [s for s, number in zip(seeds, at_first, strict=True) if number >= 0]
+        at_first = at_first[at_first >= 0]
+        there = np.flatnonzero(nodes >= 0)
+        if len(cases) > CASES_AT_ONCE:
+            asked = set(cases)
+            some = np.array([s.case is None or s.case in asked for s in seeds], np.bool_)
+            whole = close(self.index, [np.concatenate([at_first[some], opened])])
+            there = there[whole.of(nodes[there], 0)]
+        if not len(there):
+            return found
+        place = {case: i for i, case in enumerate(cases)}
+        which = np.array([-1 if s.case is None else place.get(s.case, -2) for s in seeds], np.int64)
+        component = self.index.component
+        for start in range(0, len(cases), CASES_AT_ONCE):
+            many = min(CASES_AT_ONCE, len(cases) - start)
+            words = np.zeros((self.index.components, -(-many // WORD)), np.uint64)
+            # In every case of the block; the bits beyond the last case are asked of by nobody.
+            words[component[np.concatenate([at_first[which == -1], opened])]] = ~np.uint64(0)
+            here = (which >= start) & (which < start + many)
+            bit = which[here] - start
+            np.bitwise_or.at(
+                words,
+                (component[at_first[here]], bit // WORD),
+                np.uint64(1) << (bit % WORD).astype(np.uint64),
+            )
+            close_words(self.index, words)
+            rows = words[component[nodes[there]]].view(np.uint8)
+            held = np.unpackbits(rows, axis=1, bitorder="little")[:, :many]
+            found[there, start : start + many] = held
         return found
 
     def _varied(
@@ -237,19 +269,20 @@ class Exposure:
         every: frozenset[str],
         *,
         is_closed: bool,
-    ) -> Flags:
+    ) -> Iterator[Flags]:
         """Whether each node is held with each set alone open, or alone closed among `every`.
 
         Tens of thousands of cases differ in a bit or two: the words are made from what they share.
+        They come a block at a time, each worked out when it is asked for.
         """
         component = self.index.component
         place = {unknown: i for i, unknown in enumerate(sorted(every))}
         which, opened = self._opened_by(place, case)
         base = component[self.held_at_first(case, frozenset())]
-        found = np.zeros((len(nodes), len(sets)), np.bool_)
         there = np.flatnonzero(nodes >= 0)
         for start in range(0, len(sets), CASES_AT_ONCE):
             block = sets[start : start + CASES_AT_ONCE]
+            found = np.zeros((len(nodes), len(block)), np.bool_)
             bits = np.zeros((len(place), -(-len(block) // WORD) * WORD), np.bool_)
             bits[:, : len(block)] = is_closed
             for number, one in enumerate(block):
@@ -260,9 +293,8 @@ class Exposure:
             np.bitwise_or.at(words, component[opened], of_unknown[which])
             close_words(self.index, words)
             rows = words[component[nodes[there]]].view(np.uint8)
-            held = np.unpackbits(rows, axis=1, bitorder="little")[:, : len(block)]
-            found[there, start : start + len(block)] = held
-        return found
+            found[there] = np.unpackbits(rows, axis=1, bitorder="little")[:, : len(block)]
+            yield found
 
     def _opened_by(self, place: Mapping[str, int], case: str | None) -> tuple[Ints, Ints]:
         """Pairs of an unknown, by its place, and a node that is held at first where it is open."""
@@ -278,22 +310,21 @@ class Exposure:
 
     # The answer
 
-    def answer(self) -> dict[str, pa.Table]:
-        """The five tables."""
+    def answer(self, limit: Limit | None = None) -> dict[str, pa.Table]:
+        """The five tables; of the facts that decide, those there was time to try."""
         nodes = self._target_nodes()
-        cases = self._cases()
-        none: frozenset[str] = frozenset()
-        known = self._reached([(c, none) for c in cases], nodes)
-        possible = self._reached([(c, None) for c in cases], nodes)
+        cases = self.cases()
+        known = self._reached(cases, nodes, is_open=False)
+        possible = self._reached(cases, nodes, is_open=True)
         breached: Flags = np.any(known, axis=1)
         may: Flags = np.any(possible, axis=1)
-        verdicts = np.where(breached, "breached", np.where(may, "unknown", "holds")).tolist()
+        verdicts = _verdicts(breached, may)
         chains, steps, decisive = self._chains(nodes, known, possible, cases)
         rows = [
             {**target, "verdict": verdict, "steps": steps.get(i), "case": decisive.get(i)}
             for i, (target, verdict) in enumerate(zip(self.targets, verdicts, strict=True))
         ]
-        decider, asked = self._deciders(nodes, breached, may, possible, cases)
+        decider, asked = self._deciders(nodes, may & ~breached, possible, cases, limit or Limit())
         return {
             "exposed": _sorted(EXPOSED, rows),
             "chain": _sorted(CHAIN, chains),
@@ -309,6 +340,7 @@ class Exposure:
 
         Of an answer that is unknown the chain is the shortest from what is known to be the vendor's,
         where there is one: that the core itself may be the vendor's is told only where there is none.
+        Where they are more than are told of, the shortest are, those to its own elements last.
         """
         derivations = Derivations(self.graph.graph)
         derived: dict[tuple[int, str], Derived] = {}
@@ -317,17 +349,16 @@ class Exposure:
             if (case, first) not in derived:
                 at_first = {
                     "known": lambda: self.held_at_first(cases[case], frozenset()),
-                    "open": lambda: self._known_with_all_open(cases[case]),
+                    "open": lambda: self.known_with_all_open(cases[case]),
                     "all": lambda: self.held_at_first(cases[case], None),
                 }[first]()
                 derived[case, first] = derivations.search(at_first)
             return derived[case, first]
 
-        rows: list[dict[str, object]] = []
         steps: dict[int, int] = {}
         decisive: dict[int, str | None] = {}
-        order = sorted(np.flatnonzero(possible.any(axis=1)), key=lambda i: (not known[i].any(), i))
-        for target in map(int, order):
+        told: list[tuple[bool, int, Derived]] = []
+        for target in np.flatnonzero(possible.any(axis=1)).tolist():
             is_known = bool(known[target].any())
             case = int(np.argmax((known if is_known else possible)[target]))
             node = int(nodes[target])
@@ -336,8 +367,14 @@ class Exposure:
                 found = search(case, "all")
             steps[target] = int(found.depth[node])
             decisive[target] = cases[case]
-            if len(steps) <= self.parameters.chains:
-                rows += self._chain(self.targets[target], found, node)
+            told.append((is_known, target, found))
+        own = {s.element for s in self.seeds if s.unknown is None}
+        told.sort(key=lambda t: (not t[0], self.targets[t[1]]["element"] in own, steps[t[1]], t[1]))
+        rows = [
+            row
+            for _, target, found in told[: self.parameters.chains]
+            for row in self._chain(self.targets[target], found, int(nodes[target]))
+        ]
         return rows, steps, decisive
 
     def _chain(
@@ -364,10 +401,11 @@ class Exposure:
                 number += 1
         for one in steps:
             # The meeting of two premises is no step of its own: the rule is told where it concludes.
-            if one.is_rule and one.conclusion >= len(self.graph.nodes):
+            if one.is_rule and self.graph.name(one.conclusion) is None:
                 continue
             fact = self.graph.of_step(is_rule=one.is_rule, number=one.number)
-            yield {**of, "step": number, **fact, "means": self.words.held(fact["conclusion"])}
+            means = self.words.held(fact["conclusion"])
+            yield {**of, "step": number, **fact, "means": means, "says": self.words.alike(fact)}
             number += 1
 
     def _seed_of(self, element: str) -> Seed:
@@ -378,52 +416,78 @@ class Exposure:
         return next(p.says for p in self.parameters.profiles if p.id == profile)
 
     def _deciders(
-        self, nodes: Ints, breached: Flags, may: Flags, possible: Flags, cases: Sequence[str | None]
+        self,
+        nodes: Ints,
+        open_answers: Flags,
+        possible: Flags,
+        cases: Sequence[str | None],
+        limit: Limit,
     ) -> tuple[pa.Table, pa.Table]:
-        """What each unknown decides, opened alone and closed alone; and those of one sort together."""
-        open_answers = may & ~breached
+        """What each unknown decides, opened alone and closed alone; and those of one sort together.
+
+        Those of one sort together come first, then each by itself, what more powers hang on before
+        what fewer do: where time is short, the first that are tried are the likeliest to decide.
+        """
         if not open_answers.any():
             return DECIDER.empty(), ASKED.empty()
         case = cases[int(np.argmax(possible[open_answers].sum(axis=0)))]
         every = frozenset(self._relevant(nodes[open_answers], case))
-        unknowns = sorted(every)
-        sorts = asks(unknowns)
-        sets = [frozenset({u}) for u in unknowns] + [frozenset(of) for of in sorts.values()]
-        alone = self._varied(sets, nodes, case, every, is_closed=False)
-        without = self._varied(sets, nodes, case, every, is_closed=True)
-        breaches = (alone & open_answers[:, None]).sum(axis=0).tolist()
-        settles = (~without & open_answers[:, None]).sum(axis=0).tolist()
-        single = len(unknowns)
+        sorts = asks(every)
+        unknowns = self._by_use(every, case)
+        sets = [*map(frozenset, sorts.values()), *(frozenset({u}) for u in unknowns)]
+        blocks = zip(
+            self._varied(sets, nodes, case, every, is_closed=False),
+            self._varied(sets, nodes, case, every, is_closed=True),
+            strict=True,
+        )
+        breaches: list[int] = []
+        settles: list[int] = []
+        size = len(self.graph.graph.source) + len(self.graph.graph.then)
+        while len(breaches) < len(sets) and not limit.is_over:
+            alone, without = next(blocks)
+            breaches += (alone & open_answers[:, None]).sum(axis=0).tolist()
+            settles += (~without & open_answers[:, None]).sum(axis=0).tolist()
+            limit.spend(2 * size * CASES_AT_ONCE // WORD)
         decided = sorted(
-            zip(unknowns, breaches[:single], settles[:single], strict=True),
+            zip(unknowns, breaches[len(sorts) :], settles[len(sorts) :], strict=False),
             key=lambda d: (-(d[1] + d[2]), d[0]),
         )
         rank = {unknown: place for place, (unknown, _, _) in enumerate(decided)}
         together = [
-            self._asked(ask, text, sorted(of, key=lambda u: rank[u]), breach, settle)
-            for ((ask, text), of), breach, settle in zip(
-                sorts.items(), breaches[single:], settles[single:], strict=True
+            self._asked(ask, text, sorted(of, key=lambda u: rank.get(u, len(rank))), rank)
+            | {"breaches": breach, "settles": settle}
+            for ((ask, text), of), breach, settle in zip_longest(
+                sorts.items(), breaches[: len(sorts)], settles[: len(sorts)]
             )
         ]
-        together.sort(key=lambda row: (-(row["breaches"] + row["settles"]), row["ask"]))
+        together.sort(key=lambda r: (-((r["breaches"] or 0) + (r["settles"] or 0)), r["ask"]))
         return (
             DECIDER.from_rows(dict(zip(DECIDER.names, one, strict=True)) for one in decided),
             ASKED.from_rows(together),
         )
 
+    def _by_use(self, unknowns: frozenset[str], case: str | None) -> list[str]:
+        """The unknowns, those on which most powers hang first."""
+        graph = self.graph.graph
+        names = sorted(unknowns)
+        which, opened = self._opened_by({u: i for i, u in enumerate(names)}, case)
+        premises = np.concatenate([graph.source, graph.first, graph.second])
+        uses = np.bincount(premises, minlength=graph.nodes)
+        of = np.bincount(which, weights=uses[opened], minlength=len(names))
+        return [names[i] for i in np.argsort(-of, kind="stable").tolist()]
+
     def _asked(
-        self, ask: Ask | None, text: str, unknowns: list[str], breaches: int, settles: int
+        self, ask: Ask | None, text: str, unknowns: Sequence[str], tried: Container[str]
     ) -> dict[str, Any]:
-        """A row of `asked`."""
-        subjects = [self.words.subject(u) for u in unknowns]
+        """A row of `asked`, without what was found of it."""
+        subjects = [s for u in unknowns for s in self.words.subjects(u)]
         return {
             "ask": ask.says.format(listed(subjects)) if ask else text,
             "table": ask.table if ask else None,
             "column": ask.column if ask else None,
-            "facts": len(unknowns),
-            "of": ", ".join(subjects),
-            "breaches": breaches,
-            "settles": settles,
+            "facts": len(subjects),
+            "of": listed(subjects, TOLD),
+            "tried": sum(len(self.words.subjects(u)) for u in unknowns if u in tried),
         }
 
     def _relevant(self, targets: Ints, case: str | None) -> list[str]:
@@ -457,15 +521,20 @@ class Exposure:
         rows = self._served()
         at = {r["site"]: r["people"] for r in rows}
         told = []
+        total = sum(v or 0.0 for v in at.values())
+        not_stated = sum(1 for v in at.values() if v is None)
+        is_share = total > 0 and not not_stated
         for effect in ("read", "stop"):
-            low, high = self.people_of(effect, cases, rows)
+            low, high = map(max, self.people_of(effect, cases, rows))
             told.append(
                 {
                     "effect": effect,
-                    "people_low": max(low),
-                    "people_high": max(high),
-                    "total": sum(v or 0.0 for v in at.values()),
-                    "not_stated": sum(1 for v in at.values() if v is None),
+                    "people_low": low,
+                    "people_high": high,
+                    "total": total,
+                    "not_stated": not_stated,
+                    "share_low": low / total if is_share else None,
+                    "share_high": high / total if is_share else None,
                 }
             )
         return AFFECTED.from_rows(told)
@@ -488,26 +557,43 @@ class Exposure:
     ) -> tuple[list[float], list[float]]:
         """People whose traffic could be read or stopped in each case: as is known, and at most."""
         served = self._served() if rows is None else rows
-        at = {r["site"]: r["people"] for r in served}
+        at = {r["site"]: r["people"] or 0.0 for r in served}
+        sites = sorted(at)
+        amounts = np.array([at[s] for s in sites])
+        place = {site: i for i, site in enumerate(sites)}
+        site = np.array([place[r["site"]] for r in served], np.int64)
+        is_nobodys = np.array([r["operator"] is None for r in served], np.bool_)
+        operators = sorted({r["operator"] for r in served if r["operator"] is not None})
         names = [f"{effect} element {r['element']}" for r in served]
         names += [f"{effect} operator {r['operator']}" for r in served]
+        names += [f"{effect} operator {one}" for one in (ANY_OPERATOR, *operators)]
         nodes = self.graph.number(names)
+        many = len(served)
         people: list[list[float]] = []
-        for opened in (frozenset[str](), None):
-            held = self._reached([(c, opened) for c in cases], nodes)
-            of_row = held[: len(served)] | held[len(served) :]
-            people.append([])
-            for case in range(len(cases)):
-                pairs = zip(served, of_row[:, case], strict=True)
-                sites = {r["site"] for r, is_so in pairs if is_so}
-                people[-1].append(sum(at[s] or 0.0 for s in sorted(sites)))
+        for is_open in (False, True):
+            held = self._reached(cases, nodes, is_open=is_open)
+            of_row = held[:many] | held[many : 2 * many] | held[2 * many]
+            if is_open:
+                # What is of no stated operator may be of any.
+                of_row |= is_nobodys[:, None] & held[2 * many :].any(axis=0)
+            people.append(
+                [float(amounts[np.unique(site[of_row[:, i]])].sum()) for i in range(len(cases))]
+            )
         return people[0], people[1]
+
+    def verdicts(self) -> list[str]:
+        """The answer to each of `targets`."""
+        cases = self.cases()
+        nodes = self._target_nodes()
+        breached: Flags = np.any(self._reached(cases, nodes, is_open=False), axis=1)
+        may: Flags = np.any(self._reached(cases, nodes, is_open=True), axis=1)
+        return _verdicts(breached, may)
 
     def verdicts_of(self, cases: Sequence[str | None]) -> list[dict[str, int]]:
         """How many answers are breached, unknown and hold in each case."""
         nodes = self.graph.number([f"{t['effect']} element {t['element']}" for t in self.targets])
-        known = self._reached([(c, frozenset()) for c in cases], nodes)
-        may = self._reached([(c, None) for c in cases], nodes)
+        known = self._reached(cases, nodes, is_open=False)
+        may = self._reached(cases, nodes, is_open=True)
         return [
             {
                 "breached": int(known[:, i].sum()),
@@ -518,17 +604,9 @@ class Exposure:
         ]
 
 
-def seeds_of(network: Tables, parameters: ExposureParameters) -> Iterator[Seed]:
-    """What the hostile hold at first, or may hold."""
-    hostile = sorted({v for one in parameters.vendors for v in group(one, network)})
-    tables = network.and_these({"hostile": pa.table({"vendor": pa.array(hostile, pa.string())})})
-    with jail_for(tables, [profile.select for profile in parameters.profiles]) as jail:
-        for profile in parameters.profiles:
-            named = {"as_of": parameters.as_of} if "$as_of" in profile.select else None
-            rows = jail.select(profile.select, named, where=f"profile {profile.id}")
-            for row in rows.to_pylist():
-                case = row.get("each") if profile.each else None
-                yield Seed(row["held"], profile.id, row.get("unknown"), case, row["origin"])
+def _verdicts(breached: Flags, may: Flags) -> list[str]:
+    found: list[str] = np.where(breached, "breached", np.where(may, "unknown", "holds")).tolist()
+    return found
 
 
 def _targets(network: Tables) -> list[dict[str, Any]]:
@@ -549,7 +627,7 @@ def with_sentences(chain: pa.Table, powers: Powers) -> pa.Table:
         rule = rules.get(row["rule"])
         if rule is not None:
             row |= {
-                "says": rule.says,
+                "says": "; ".join(said for said in (rule.says, row["says"]) if said),
                 "cites": "; ".join(f"{c.document}, {c.section}" for c in rule.cites),
             }
         rows.append(row)

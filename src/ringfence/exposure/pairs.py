@@ -8,43 +8,12 @@ is laid out, and a rule that needs them says that it was not worked out.
 from dataclasses import dataclass
 
 from ringfence.exposure.packets import NOWHERE
+from ringfence.exposure.reach import EXPOSED, REACH
 from ringfence.provenance.step import Answer, step
 from ringfence.store.duck import Tables, connect
-from ringfence.store.tables import Column, Table, Type
 
 MOST_PAIRS = 20_000_000
 """More pairs than this are not laid out: places and openings answer for them."""
-
-_ANSWER = ("can", "not known")
-REACH = Table(
-    "reach",
-    "an element that can, or may, send a packet to something that listens and takes it",
-    ("source_element", "target_endpoint"),
-    (
-        Column("source_element", Type.TEXT, "Who sends", required=True, refers_to="element"),
-        Column("target_endpoint", Type.TEXT, "What listens", required=True,
-               refers_to="endpoint"),
-        Column("target_element", Type.TEXT, "The element it listens on", required=True,
-               refers_to="element"),
-        Column("answer", Type.TEXT, "Whether it can", required=True, one_of=_ANSWER),
-        Column("origin", Type.TEXT, "What that rests on"),
-    ),
-)  # fmt: skip
-"""Of two elements in `EXPOSED` it has every pair that can or may; what is not there cannot."""
-
-EXPOSED = Table(
-    "exposed",
-    "an element whose links to others were worked out, and whether it can be reached from outside",
-    ("element",),
-    (
-        Column("element", Type.TEXT, "The element", required=True, refers_to="element"),
-        Column("answer", Type.TEXT,
-               "Whether a user's device or another network can send it a packet it takes",
-               required=True, one_of=_ANSWER),
-        Column("origin", Type.TEXT, "What that rests on"),
-    ),
-)  # fmt: skip
-"""One row for each element that was looked at: of one that is not there, nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

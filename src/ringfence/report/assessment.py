@@ -24,6 +24,8 @@ from ringfence.errors import RingfenceError, UnavailableError
 from ringfence.exposure.presence import PRESENCE
 from ringfence.network.check import GAP
 from ringfence.network.model import FINDING, REJECT, SOURCE_FILE
+from ringfence.report.separation import Separation
+from ringfence.report.withdrawal import Withdrawn
 from ringfence.rules.evaluate import JUDGED
 from ringfence.store.tables import Column, Table, Type
 
@@ -40,6 +42,34 @@ STATES = ("breach", "unknown", "due", "comply")
 on which it will be one, or will not be known not to be."""
 
 _ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter of the page; `anchor` is where a link finds it."""
+
+    anchor: str
+    number: int
+    title: str
+
+
+_TITLES = {
+    "where": "Where the vendor is",
+    "separation": "Does the separation hold",
+    "withdrawal": "What fails when the vendor is gone",
+    "law": "What the law says",
+    "findings": "What was found",
+    "options": "The options side by side",
+    "not-known": "What is not known, and what to fill first",
+    "making": "How the figures were made",
+    "not-decided": "What this report does not decide",
+    "words": "Words",
+}
+CHAPTERS = {
+    anchor: Chapter(anchor, number, title)
+    for number, (anchor, title) in enumerate(_TITLES.items(), 1)
+}
+"""The chapters in the order in which they stand: a new one is put in here and in the template."""
 
 
 def _text(name: str, means: str, *one_of: str, required: bool = False) -> Column:
@@ -85,7 +115,8 @@ class Assessment:
     `vendor_group` are the vendors counted as the one asked about: each a name and, in words, the
     chain by which it is held. `operators` gives the names of operators that tables mention by key.
     `findings_command` is what the page tells a reader to run for the findings it leaves out;
-    `{rule}`, `{pack}` and `{as_of}` in it are filled in, quoted for a shell. Raises
+    `{rule}`, `{pack}` and `{as_of}` in it are filled in, quoted for a shell; `{vendor}` in
+    `chains_command`, for the chains that are left out. Raises
     `RingfenceError` where a table breaks its declaration.
     """
 
@@ -107,9 +138,12 @@ class Assessment:
     quality: pa.Table
     sources: pa.Table
     rejects: pa.Table
+    separations: tuple[Separation, ...] = ()
     operators: Mapping[str, str] = field(default_factory=dict)
+    withdrawn: Withdrawn | None = None
     findings_per_rule: int = 25
     findings_command: str = "ringfence rules run {pack} --as-of {as_of} --out findings.xlsx"
+    chains_command: str = "ringfence exposure --vendor {vendor} --as-of {as_of} --paths 200"
 
     def __post_init__(self) -> None:
         if self.label is not None and (len(self.label) > LONGEST_LABEL or "\n" in self.label):

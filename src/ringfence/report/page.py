@@ -10,6 +10,7 @@ from base64 import b64encode
 from datetime import date
 from functools import cache
 from hashlib import sha256
+from shlex import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -17,11 +18,13 @@ from markupsafe import Markup
 from ringfence.errors import RingfenceError
 from ringfence.report import drawing, words
 from ringfence.report.answers import answers, found
-from ringfence.report.assessment import STATES, Assessment
+from ringfence.report.assessment import CHAPTERS, STATES, Assessment
 from ringfence.report.choices import choices, making
 from ringfence.report.exhibits import Annex
-from ringfence.report.summary import in_one_page
+from ringfence.report.separation import in_a_sentence, separations
+from ringfence.report.summary import Point, in_one_page
 from ringfence.report.where import where
+from ringfence.report.withdrawal import withdrawal
 
 _ICONS = (*STATES, "none", "begins", "asked", "read", "held", "faint")
 
@@ -30,27 +33,47 @@ def made(assessment: Assessment) -> str:
     """The whole page."""
     annex = Annex()
     place = where(assessment, annex)
+    asked = separations(
+        assessment.separations,
+        annex,
+        vendor=assessment.vendor,
+        command=_filled(assessment.chains_command, assessment),
+    )
+    gone = withdrawal(assessment.withdrawn, words.shortened(assessment.vendor, 80), annex)
     law = answers(assessment, annex)
     options = choices(assessment, annex)
     how = making(assessment)
+    points = list(in_one_page(assessment, place, law, options, how))
+    points.insert(2, Point("Separation", in_a_sentence(asked)))
+    if gone is not None:
+        points.insert(3, Point("If it goes", gone.in_short))
     # Text between <style> tags is not escaped; all of it comes from this package.
     style = Markup(_engine().get_template("assessment.css.jinja").render(c=drawing.COLOURS))  # noqa: S704
     digest = b64encode(sha256(style.encode()).digest()).decode()
     return _engine().get_template("assessment.html.jinja").render(
         a=assessment,
+        chapters=CHAPTERS,
         style=style,
         style_hash=f"sha256-{digest}",
         icons={kind: Markup(drawing.mark(kind, 6, 6)) for kind in _ICONS},  # noqa: S704
         hatched=Markup(drawing.icon("hatched", key="legend")),  # noqa: S704
         states=STATES,
-        points=in_one_page(assessment, place, law, options, how),
+        points=points,
+        separations=asked,
         place=place,
+        gone=gone,
         law=law,
         findings=found(assessment),
         options=options,
         how=how,
         annex=annex.tables,
     )  # fmt: skip
+
+
+def _filled(command: str, assessment: Assessment) -> str:
+    for name, value in (("vendor", assessment.vendor), ("as_of", assessment.as_of.isoformat())):
+        command = command.replace("{" + name + "}", quote(value))
+    return command
 
 
 @cache

@@ -7,7 +7,7 @@ says so, with the reason; it is never left out in silence.
 from dataclasses import dataclass
 
 from ringfence.report.answers import Answers, Standing
-from ringfence.report.assessment import Assessment
+from ringfence.report.assessment import CHAPTERS, Assessment
 from ringfence.report.choices import Choices, Making
 from ringfence.report.where import DomainLine, Share, Where, amount_of
 from ringfence.report.words import (
@@ -159,7 +159,10 @@ def _law(assessment: Assessment, law: Answers) -> str:
     if len(law.packs) > _LAWS_NAMED:
         rest = len(law.packs) - _LAWS_NAMED
         said.append(
-            sentence(f"{counted(rest, 'further law')} {verb(rest, 'stands', 'stand')} in chapter 2")
+            sentence(
+                f"{counted(rest, 'further law')} {verb(rest, 'stands', 'stand')} "
+                f"in chapter {CHAPTERS['law'].number}"
+            )
         )
     return " ".join(said)
 
@@ -238,6 +241,7 @@ def _gaps(made: Making) -> str:
         rest = count - 1
         words = (
             words.rstrip(".")
-            + f". {counted(rest, 'further gap')} {verb(rest, 'is', 'are')} listed in chapter 5"
+            + f". {counted(rest, 'further gap')} {verb(rest, 'is', 'are')} listed "
+            f"in chapter {CHAPTERS['not-known'].number}"
         )
     return sentence(words)

@@ -1,240 +1,423 @@
-"""Pictures of a withdrawal: what is out over time, the sites lost, a region's service tree."""
+"""The chapter on what fails when the vendor is gone, with its pictures.
 
-import math
+Two ways of going stand beside each other: all of it switched off on the date asked, which needs no
+assumption on failures; and nothing more from the vendor (no updates, no spares), which rests on
+the assumptions listed with it.
+"""
+
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
-from ringfence.report.drawing import (
-    COLOURS,
-    NOTE,
-    SMALL,
-    TEXT,
-    WIDTH,
-    Drawn,
-    cut,
-    element,
-    line,
-    mark,
-    path,
-    picture,
-    rectangle,
-    words,
+from ringfence.dependence.concentration import CONCENTRATION, SHARE
+from ringfence.dependence.edges import NEED
+from ringfence.dependence.outcome import ASSUMED, CHAIN, FIRST, LOST, OUTAGE
+from ringfence.dependence.ways import SERVICES
+from ringfence.report.exhibits import Annex, Figure, Twin
+from ringfence.report.outages import (
+    layers_of,
+    outage_over_time,
+    service_tree,
+    sites_lost,
+    state_of,
+    with_a_part,
 )
-from ringfence.report.words import number
+from ringfence.report.words import NO_BREAK_SPACE, NOT_STATED, counted, day, number, share_range
 
-_LEFT, _TOP, _TALL = 44.0, 26.0, 170.0
-_ACROSS = WIDTH - _LEFT - 8
-_BINS = 70
-"""Columns of the map's grid: a dot for each cell, so that a country of many sites can be read."""
+_ROWS = 12
+"""Rows of a table in the chapter; the rest stands in the annex or is told by the command."""
 
-
-def outage_over_time(
-    outage: pa.Table, *, service: str, measure: str, key: str, title: str, describes: str
-) -> str:
-    """What is out of the whole network over the days, as parts of all there is.
-
-    The dark line is the median of what is surely out, its band the 5 to 95 % of the runs; the
-    light line and the hatched band are the same of what may be out.
-    """
-    rows = sorted(
-        (
-            row
-            for row in outage.to_pylist()
-            if (row["by"], row["service"], row["measure"]) == ("network", service, measure)
-            and row["day"] >= 0
-        ),
-        key=lambda row: float(row["day"]),
-    )
-    body: list[Drawn] = [*_share_axis(), *_day_axis([float(row["day"]) for row in rows])]
-    if rows and rows[0]["total"] > 0:
-        body += _bands(rows, key)
-    foot = _TOP + _TALL + 34
-    body += [
-        line(_LEFT, foot, _LEFT + 18, foot, colour="breach", width=2),
-        words("surely out: median, 5 to 95 %", _LEFT + 24, foot + 4, size=NOTE),
-        line(_LEFT, foot + 18, _LEFT + 18, foot + 18, colour="unknown", width=2),
-        words("may be out: median, 5 to 95 %", _LEFT + 24, foot + 22, size=NOTE),
-    ]
-    return picture(
-        *body, key=key, title=title, describes=describes, height=foot + 30, hatched=("unknown",)
-    )
-
-
-def _bands(rows: Sequence[Mapping[str, float]], key: str) -> Iterator[Drawn]:
-    last = float(rows[-1]["day"]) or 1.0
-    total = float(rows[0]["total"])
-
-    def at(row: Mapping[str, float], column: str) -> tuple[float, float]:
-        share = min(1.0, float(row[column]) / total)
-        return _LEFT + _ACROSS * float(row["day"]) / last, _TOP + _TALL * (1 - share)
-
-    for name, colour in (("may_be_out", "unknown"), ("surely_out", "breach")):
-        top = [at(row, f"{name}_high") for row in rows]
-        low = [at(row, f"{name}_low") for row in reversed(rows)]
-        fill = f"url(#{key}-unknown)" if colour == "unknown" else COLOURS[colour]
-        yield element("path", d=path(*top, *low) + " Z", fill=fill, fill_opacity=0.3)
-    for name, colour in (("may_be_out", "unknown"), ("surely_out", "breach")):
-        median = [at(row, f"{name}_median") for row in rows]
-        yield element("path", d=path(*median), fill="none", stroke=COLOURS[colour], stroke_width=2)
-
-
-def _share_axis() -> Iterator[Drawn]:
-    for quarter in range(5):
-        y = _TOP + _TALL * (1 - quarter / 4)
-        yield line(_LEFT, y, WIDTH - 8, y, colour="line", width=0.75)
-        said = f"{quarter * 25}\u00a0%"
-        yield words(said, _LEFT - 6, y + 4, anchor="end", colour="quiet", size=SMALL)
-
-
-def _day_axis(days: Sequence[float]) -> Iterator[Drawn]:
-    if not days:
-        return
-    last = days[-1] or 1.0
-    in_years = last > 2 * 365.25
-    unit, one = ("years", 365.25) if in_years else ("days", 1.0)
-    for quarter in range(5):
-        x = _LEFT + _ACROSS * quarter / 4
-        said = f"{last * quarter / 4 / one:.3g}"
-        anchor = "end" if quarter == 4 else "middle"
-        yield words(said, x, _TOP + _TALL + 15, anchor=anchor, colour="quiet", size=SMALL)
-    yield words(f"{unit} since it went", _LEFT, 14, colour="quiet", size=SMALL)
-
-
-def sites_lost(site_lost: pa.Table, *, service: str, key: str, title: str, describes: str) -> str:
-    """A map of the sites on the last day: lost, perhaps lost, served.
-
-    Sites lie where their coordinates put them, gathered to a grid; the gravest of a cell is
-    drawn. Those without coordinates are counted below.
-    """
-    rows = [row for row in site_lost.to_pylist() if row["service"] == service]
-    placed = [r for r in rows if r["latitude_deg"] is not None and r["longitude_deg"] is not None]
-    body: list[Drawn] = []
-    tall = 40.0
-    if placed:
-        cells, tall = _grid(placed)
-        body += [
-            mark(kind, x, y, 6 if kind == "comply" else 7)
-            for (x, y), kind in sorted(cells.items(), key=lambda c: (c[1] != "comply", c[0]))
-        ]
-    counts = Counter(_state(row) for row in rows)
-    y = tall + 16
-    for kind, said in (
-        ("breach", "lost in at least half of the runs"),
-        ("unknown", "may be lost: it hangs on facts that are not stated"),
-        ("comply", "served"),
-    ):
-        body += [mark(kind, 8, y - 4), words(f"{number(counts[kind])} {said}", 20, y, size=NOTE)]
-        y += 17
-    if len(rows) > len(placed):
-        said = f"{number(len(rows) - len(placed))} sites without coordinates are not drawn"
-        body.append(words(said, 0, y, size=NOTE, colour="quiet"))
-        y += 17
-    return picture(*body, key=key, title=title, describes=describes, height=y)
-
-
-def _state(row: Mapping[str, float]) -> str:
-    if row["surely_lost"] >= 0.5:
-        return "breach"
-    return "unknown" if row["may_be_lost"] >= 0.5 else "comply"
-
-
-def _grid(
-    rows: Sequence[Mapping[str, float]],
-) -> tuple[dict[tuple[float, float], str], float]:
-    north = [float(row["latitude_deg"]) for row in rows]
-    east = [float(row["longitude_deg"]) for row in rows]
-    narrow = math.cos(math.radians((min(north) + max(north)) / 2))
-    wide_deg = max((max(east) - min(east)) * narrow, 1e-6)
-    tall_deg = max(max(north) - min(north), 1e-6)
-    scale = min((WIDTH - 12) / wide_deg, 420 / tall_deg)
-    step = (WIDTH - 12) / _BINS
-    grave = ("breach", "unknown", "comply")
-    cells: dict[tuple[float, float], str] = {}
-    for row, latitude, longitude in zip(rows, north, east, strict=True):
-        x = 6 + round((longitude - min(east)) * narrow * scale / step) * step
-        y = 6 + round((max(north) - latitude) * scale / step) * step
-        kind = _state(row)
-        if (x, y) not in cells or grave.index(kind) < grave.index(cells[x, y]):
-            cells[x, y] = kind
-    return cells, 12 + tall_deg * scale
+UNITS: Mapping[str, str] = {
+    "people": "people", "premises": "premises", "sites": "sites", "traffic": "Mbit/s",
+    "area": "km²",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """One thing a region's services need: how many are known, and how many are of the vendor."""
+class Withdrawn:
+    """What the chapter is made of.
 
-    label: str
-    total: int
-    held: int
-    unknown: int
+    `off` are the answers where all is switched off on the day: outage, site_lost, first_failure
+    and failure_chain. `left_alone` is the outage where the vendor does nothing more, `assumption`
+    what that rests on. `need` are the layers of each region's service tree. `concentration` and
+    `share` are by network and domain. `names` gives names of elements, sites and vendors by key.
+    """
+
+    off: Mapping[str, pa.Table]
+    left_alone: pa.Table
+    assumption: pa.Table
+    need: pa.Table
+    concentration: pa.Table
+    share: pa.Table
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        tables = {t.name: t.conform(self.off[t.name]) for t in (OUTAGE, LOST, FIRST, CHAIN)}
+        object.__setattr__(self, "off", tables)
+        for name, table in (
+            ("left_alone", OUTAGE),
+            ("assumption", ASSUMED),
+            ("need", NEED),
+            ("concentration", CONCENTRATION),
+            ("share", SHARE),
+        ):
+            object.__setattr__(self, name, table.conform(getattr(self, name)))
+
+    def name(self, key: str | None) -> str:
+        """A name for people, with its key; the key alone where it has none."""
+        if key is None:
+            return NOT_STATED
+        named = self.names.get(key)
+        return key if named is None or named == key else f"{named} ({key})"
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """A row of the tree, from the sites towards the centre."""
+class Outage:
+    """One service on the day: of how much, without it before, surely, and at most."""
 
-    label: str
-    needs: tuple[Need, ...]
-
-
-def service_tree(layers: Sequence[Layer], *, key: str, title: str, describes: str) -> str:
-    """What a region's services need, layer by layer, with the vendor's part of each."""
-    body: list[Drawn] = []
-    y = 4.0
-    for place, layer in enumerate(layers):
-        body.append(words(layer.label, 0, y + TEXT, is_bold=True))
-        y += TEXT + 8
-        columns = min(3, max(1, len(layer.needs)))
-        wide = (WIDTH - 8 * (columns - 1)) / columns
-        for number_in, need in enumerate(layer.needs):
-            column = number_in % columns
-            if number_in and column == 0:
-                y += 44
-            body += _need(need, column * (wide + 8), y, wide, key)
-        y += 44
-        if place < len(layers) - 1:
-            middle = WIDTH / 2
-            body.append(line(middle, y - 4, middle, y + 8, colour="quiet", width=1.5))
-            head = path((middle - 4, y + 4), (middle + 4, y + 4), (middle, y + 11)) + " Z"
-            body.append(element("path", d=head, fill=COLOURS["quiet"]))
-            y += 14
-    return picture(*body, key=key, title=title, describes=describes, height=y, hatched=("held",))
+    service: str
+    total: str
+    before: str
+    surely: str
+    at_most: str
 
 
-def _need(need: Need, x: float, y: float, wide: float, key: str) -> Iterator[Drawn]:
-    said = f"{need.label}: {number(need.held)} of {number(need.total)} the vendor's"
-    if need.unknown:
-        said += f", {number(need.unknown)} of no stated maker"
-    pieces = [
-        element("title", said),
-        words(cut(need.label, wide - 4, NOTE), x, y + 12, size=NOTE),
-        rectangle(x, y + 18, wide, 10, fill="faint", edge="quiet"),
-    ]
-    if need.total:
-        held = wide * need.held / need.total
-        unknown = wide * need.unknown / need.total
-        if held:
-            pieces.append(rectangle(x, y + 18, held, 10, fill="held"))
-        if unknown:
-            hatched = f"url(#{key}-held)"
-            pieces.append(rectangle(x + held, y + 18, unknown, 10, fill=hatched, edge="held"))
-    figures = f"{number(need.held)} of {number(need.total)}"
-    pieces.append(words(figures, x, y + 39, size=SMALL, colour="quiet"))
-    yield element("g", *pieces)
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What services first lack, and the chain behind the one of them with the most people."""
+
+    cause: str
+    service: str
+    sites: int
+    people: str
+    chain: tuple[str, ...]
 
 
-def layers_of(tree_edge: pa.Table, region: str | None) -> list[Layer]:
-    """The layers of one region from the table `service_need`."""
-    rows = [row for row in tree_edge.to_pylist() if row["region"] == region]
-    found = []
-    for layer in dict.fromkeys(row["layer"] for row in sorted(rows, key=lambda r: str(r["layer"]))):
-        needs = tuple(
-            Need(row["need"], row["elements"], row["held"], row["unknown"])
-            for row in rows
-            if row["layer"] == layer
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How few stand behind a part of the network."""
+
+    part: str
+    elements: int
+    makers: str
+    maker: str
+    owners: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """The chapter as the template writes it."""
+
+    outages: tuple[Outage, ...]
+    not_counted: str
+    over_time: tuple[Figure, ...]
+    map: Figure | None
+    tree: Figure | None
+    failures: tuple[Failure, ...]
+    failures_left_out: int
+    held: tuple[Held, ...]
+    assumed: Twin | None
+    in_short: str
+
+
+def withdrawal(given: Withdrawn | None, vendor: str, annex: Annex) -> Chapter | None:
+    """The chapter; None where it was not worked out."""
+    if given is None:
+        return None
+    rows = [r for r in given.off["outage"].to_pylist() if r["by"] == "network"]
+    places = [s for s in SERVICES if any(r["service"] == s for r in rows)]
+    mapped = next(iter(places), None)
+    outages = tuple(_outages(rows, places))
+    # The annex numbers its tables as they come: as they stand in the chapter.
+    sites = None if mapped is None else _map(given, mapped, vendor, annex)
+    tree = _tree(given, mapped, annex)
+    return Chapter(
+        outages,
+        _not_counted(rows),
+        tuple(_over_time(given, places, vendor, annex)),
+        sites,
+        tree,
+        _failures(given)[:_ROWS],
+        max(0, len(_first(given)) - _ROWS),
+        tuple(_held(given)),
+        _assumed(given, annex),
+        _in_short(rows, places, vendor),
+    )
+
+
+def measure_of(rows: Sequence[Mapping[str, Any]], service: str) -> str:
+    """What a service is counted in: premises if fixed, else people; sites where that is lacking."""
+    wanted = "premises" if service == "fixed" else "people"
+    there = {r["measure"] for r in rows if r["service"] == service}
+    return wanted if wanted in there else "sites"
+
+
+def _of_total(row: Mapping[str, Any], column: str) -> str:
+    """An amount and its part of the whole: `34,354 (40.2 %)`, with 5 to 95 % where they differ."""
+    total = float(row["total"]) or 1.0
+    median, low, high = (float(row[f"{column}_{at}"]) for at in ("median", "low", "high"))
+    text = f"{number(round(median, 1))} ({share_range(median / total, median / total)})"
+    if low != high:
+        text += f", {share_range(low / total, high / total)} in 5 to 95{NO_BREAK_SPACE}% of runs"
+    return text
+
+
+def _at(
+    rows: Sequence[Mapping[str, Any]], service: str, measure: str, on_day: float
+) -> Mapping[str, Any] | None:
+    return next(
+        (r for r in rows if (r["service"], r["measure"], r["day"]) == (service, measure, on_day)),
+        None,
+    )
+
+
+def _last_day(rows: Sequence[Mapping[str, Any]]) -> float:
+    return max((float(r["day"]) for r in rows), default=0.0)
+
+
+def _outages(rows: Sequence[Mapping[str, Any]], services: Sequence[str]) -> Iterator[Outage]:
+    last = _last_day(rows)
+    for service in services:
+        for measure in (measure_of(rows, service), "area"):
+            ended, before = (_at(rows, service, measure, at) for at in (last, -1.0))
+            if ended is None or before is None:
+                continue
+            yield Outage(
+                service,
+                f"{number(round(float(ended['total']), 1))} {UNITS[measure]}",
+                _of_total(before, "may_be_out"),
+                _of_total(ended, "surely_out"),
+                _of_total(ended, "may_be_out"),
+            )
+
+
+def _not_counted(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the figures leave out, in a sentence; empty where nothing."""
+    said = []
+    lacking = {
+        r["service"]: r["not_stated"]
+        for r in rows
+        if r["measure"] == measure_of(rows, r["service"]) and r["not_stated"]
+    }
+    if lacking:
+        listing = "; ".join(f"{service}: {counted(n, 'site')}" for service, n in lacking.items())
+        said.append(f"Left out, for their figure is not stated: {listing}.")
+    if not any(r["measure"] == "area" for r in rows):
+        said.append("Area is not counted: the network states no range of its cells.")
+    return " ".join(said)
+
+
+def _over_time(
+    given: Withdrawn, services: Sequence[str], vendor: str, annex: Annex
+) -> Iterator[Figure]:
+    every = [r for r in given.left_alone.to_pylist() if r["by"] == "network" and r["day"] >= 0]
+    for place, service in enumerate(services):
+        measure = measure_of(every, service)
+        rows = sorted(
+            (r for r in every if (r["service"], r["measure"]) == (service, measure)),
+            key=lambda r: float(r["day"]),
         )
-        found.append(Layer(str(layer).partition(" ")[2], needs))
-    return found
+        if not rows:
+            continue
+        title = f"{service[:1].upper()}{service[1:]}: {UNITS[measure]} without it"
+        end = rows[-1]
+        twin = annex.add(
+            f"{title}, if {vendor} does nothing more.",
+            ("Day", "Surely, median", "5 %", "95 %", "At most, median", "5 %", "95 %"),
+            [
+                (
+                    day(r["on"]),
+                    *(
+                        number(round(float(r[f"{name}_{at}"]), 1))
+                        for name in ("surely_out", "may_be_out")
+                        for at in ("median", "low", "high")
+                    ),
+                )
+                for r in rows
+            ],
+            figures=range(1, 7),
+            note=f"Of {number(round(float(end['total']), 1))} {UNITS[measure]}.",
+        )
+        drawn = outage_over_time(
+            given.left_alone,
+            service=service,
+            measure=measure,
+            key=f"gone-time-{place}",
+            title=title,
+            describes=f"On {day(end['on'])} surely {_of_total(end, 'surely_out')}, at most "
+            f"{_of_total(end, 'may_be_out')}.",
+        )
+        yield Figure(title, f"Of {number(round(float(end['total']), 1))}.", drawn, twin)
+
+
+def _map(given: Withdrawn, service: str, vendor: str, annex: Annex) -> Figure:
+    lost = given.off["site_lost"]
+    counts: dict[str | None, Counter[str]] = {}
+    for row in lost.to_pylist():
+        if row["service"] == service:
+            counts.setdefault(row["region"], Counter())[state_of(row)] += 1
+    twin = annex.add(
+        f"Sites that lose {service} when all of {vendor} is off, by region.",
+        ("Region", "Lost", "May be lost", "Served"),
+        [
+            (region or NOT_STATED, *(number(of[k]) for k in ("breach", "unknown", "comply")))
+            for region, of in sorted(counts.items(), key=lambda c: (c[0] is None, c[0] or ""))
+        ],
+        figures=range(1, 4),
+    )
+    whole = sum(counts.values(), Counter())
+    title = f"Sites that lose {service}"
+    drawn = sites_lost(
+        lost,
+        service=service,
+        key="gone-map",
+        title=title,
+        describes=f"{whole['breach']} lost, {whole['unknown']} perhaps, {whole['comply']} served.",
+    )
+    return Figure(title, "North is up; a mark may stand for several sites.", drawn, twin)
+
+
+def _tree(given: Withdrawn, service: str | None, annex: Annex) -> Figure | None:
+    """The tree of the region where most of a service is surely out."""
+    rows = [
+        r
+        for r in given.off["outage"].to_pylist()
+        if r["by"] == "region" and r["service"] == service and r["group"] is not None
+    ]
+    last = _last_day(rows)
+    measure = measure_of(rows, str(service))
+    here = [r for r in rows if r["measure"] == measure and r["day"] == last]
+    if not here:
+        return None
+    most = min(here, key=lambda r: (-r["surely_out_median"], -r["may_be_out_median"], r["group"]))
+    region = str(most["group"])
+    layers = layers_of(given.need, region)
+    if not layers:
+        return None
+    title = f"What services in {region} need"
+    twin = annex.add(
+        f"{title}: elements, and how many are of the vendor.",
+        ("Layer", "Function", "Elements", "Of the vendor", "Maker not known"),
+        [
+            (layer.label, need.label, number(need.total), number(need.held), number(need.unknown))
+            for layer in layers
+            for need in layer.needs
+        ],
+        figures=range(2, 5),
+    )
+    drawn = service_tree(
+        with_a_part(layers),
+        key="gone-tree",
+        title=title,
+        describes="Layers from the sites to what manages all, each function with the part of the vendor.",
+    )
+    note = (
+        f"Of all regions the one where most {service} is surely lost. Filled: of the vendor; "
+        "hatched: maker not known."
+    )
+    return Figure(title, note, drawn, twin)
+
+
+def _first(given: Withdrawn) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = given.off["first_failure"].to_pylist()
+    first = [r for r in rows if r["when"] == "first"]
+    return sorted(first, key=lambda r: (-r["people"], -r["sites"], r["cause"], r["service"]))
+
+
+def _failures(given: Withdrawn) -> tuple[Failure, ...]:
+    chains: dict[tuple[str, str], tuple[str, ...]] = {}
+    steps: dict[int, list[dict[str, Any]]] = {}
+    for row in given.off["failure_chain"].to_pylist():
+        steps.setdefault(row["number"], []).append(row)
+    for chain in steps.values():
+        key = (str(chain[0]["cause"]), str(chain[0]["service"]))
+        chains[key] = tuple(
+            f"{given.name(step['subject'])} {step['says']}" for step in chain if step["subject"]
+        )
+    return tuple(
+        Failure(
+            row["cause"],
+            row["service"],
+            row["sites"],
+            number(row["people"]),
+            chains.get((row["cause"], row["service"]), ()),
+        )
+        for row in _first(given)
+    )
+
+
+def _held(given: Withdrawn) -> Iterator[Held]:
+    shares = {
+        (r["by"], r["group"], r["basis"], r["holder"]): (r["share_low"], r["share_high"])
+        for r in given.share.to_pylist()
+    }
+    rows: dict[tuple[str, str | None], dict[str, dict[str, Any]]] = {}
+    for row in given.concentration.to_pylist():
+        if row["by"] in {"network", "domain"}:
+            rows.setdefault((row["by"], row["group"]), {})[row["basis"]] = row
+
+    def leader(row: Mapping[str, Any]) -> str:
+        if row["leader"] is None:
+            return NOT_STATED
+        share = shares.get((row["by"], row["group"], row["basis"], row["leader"]))
+        name = given.names.get(row["leader"], row["leader"])
+        return name if share is None else f"{name}, {share_range(*share)}"
+
+    for (by, part), of in sorted(
+        rows.items(), key=lambda r: (r[0][0] != "network", r[0][1] is None, r[0][1] or "")
+    ):
+        maker, owner = of.get("maker"), of.get("owner")
+        if maker is None or owner is None or (by == "domain" and part is None):
+            continue
+        yield Held(
+            "The whole network" if by == "network" else str(part),
+            maker["total"],
+            index_words(maker),
+            leader(maker),
+            index_words(owner),
+            leader(owner),
+        )
+
+
+def index_words(row: Mapping[str, Any]) -> str:
+    """The Herfindahl-Hirschman index as a range; `·` where shares overlap."""
+    if row["index_low"] is None:
+        return "·"
+    low, high = f"{row['index_low']:.2f}", f"{row['index_high']:.2f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _assumed(given: Withdrawn, annex: Annex) -> Twin | None:
+    rows = [r for r in given.assumption.to_pylist() if r["basis"] != "stated"]
+    if not rows:
+        return None
+    return annex.add(
+        "What the figures over time rest on, and no table states.",
+        ("Assumption", "Value", "What it is", "Whence"),
+        [(r["parameter"], r["value"], r["means"], r["basis"]) for r in rows],
+        figures=range(0),
+    )
+
+
+def _in_short(rows: Sequence[Mapping[str, Any]], services: Sequence[str], vendor: str) -> str:
+    """The chapter in a sentence."""
+    last = _last_day(rows)
+    said = []
+    for service in services:
+        measure = measure_of(rows, service)
+        row = _at(rows, service, measure, last)
+        if row is None:
+            continue
+        total = float(row["total"]) or 1.0
+        ends = (float(row[f"{name}_median"]) / total for name in ("surely_out", "may_be_out"))
+        said.append(f"{share_range(*ends)} of {UNITS[measure]} would be without {service}")
+    if not said:
+        return f"What fails if {vendor} is gone was not worked out."
+    return (
+        f"If all of {vendor} were switched off, {'; '.join(said)}: the lower end is certain, the "
+        "upper adds what hangs on facts that nobody stated."
+    )

@@ -28,7 +28,7 @@ and columns, and besides them
     approval: `element, kind, is_granted, because`. `is_granted` is false where it was refused or
     has run out, null while it is pending. An answer about a maker is about all it controls.
 ``reach``, ``exposed``
-    what the exposure room works out (see `REACH`, `EXPOSED`). A rule that reads them says so in
+    what the exposure room works out (see `exposure.reach`). A rule that reads them says so in
     `needs`, and is unknown on every subject until they are handed in with the network's tables.
 
 `made_by` is the maker in words, with why it is listed or may be: a text for `because`.
@@ -53,6 +53,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from ringfence.exposure.reach import EXPOSED, REACH
 from ringfence.network.model import ELEMENT, NETWORK_TABLES
 from ringfence.network.ownership import control
 from ringfence.rules.elements import Elements
@@ -62,39 +63,7 @@ from ringfence.rules.written import Rule
 from ringfence.store.duck import Tables, parquet
 from ringfence.store.jail import Jail, Limits
 from ringfence.store.reading import Reading
-from ringfence.store.tables import Column, Table, Type
-
-_ANSWER = ("can", "cannot", "not known")
-
-REACH = Table(
-    "reach",
-    "an element that can, or may, send a packet to something that listens and takes it",
-    ("source_element", "target_endpoint"),
-    (
-        Column("source_element", Type.TEXT, "Who sends", required=True, refers_to="element"),
-        Column("target_endpoint", Type.TEXT, "What listens", required=True,
-               refers_to="endpoint"),
-        Column("target_element", Type.TEXT, "The element it listens on", required=True,
-               refers_to="element"),
-        Column("answer", Type.TEXT, "Whether it can", required=True, one_of=_ANSWER),
-        Column("origin", Type.TEXT, "What that rests on"),
-    ),
-)  # fmt: skip
-"""Of two elements in `EXPOSED` it has every pair that can or may; what is not there cannot."""
-
-EXPOSED = Table(
-    "exposed",
-    "an element whose links to others were worked out, and whether it can be reached from outside",
-    ("element",),
-    (
-        Column("element", Type.TEXT, "The element", required=True, refers_to="element"),
-        Column("answer", Type.TEXT,
-               "Whether a user's device or another network can send it a packet it takes",
-               required=True, one_of=_ANSWER),
-        Column("origin", Type.TEXT, "What that rests on"),
-    ),
-)  # fmt: skip
-"""One row for each element that was looked at: of one that is not there, nothing is known."""
+from ringfence.store.tables import Table, Type
 
 WORKED_OUT = (REACH, EXPOSED)
 """What rules read besides the network's tables. They are handed in among the tables given to
