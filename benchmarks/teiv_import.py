@@ -1,11 +1,15 @@
 """Claim: a TEIV file of 2 GiB is imported in bounded memory and at most twice the time of a parse.
 
 Import is from bytes on disk to gathered Arrow tables, with every record counted, merged and deleted
-as the file says; its peak memory is below 1.5 GiB. The peer does less:
-it decodes the same file with msgspec, a line or an element at a time, and keeps nothing. That it is
-told where each element ends (each stands on a line of its own) is in its favour. Each run is a
-process of its own, and the clock starts after its imports. Cold runs read a file that was put out
-of the page cache; warm ones read it right after another run did.
+as the file says; its peak memory is below 1.5 GiB. The peer does less: it decodes the same file
+with msgspec to dictionaries, a line or an element at a time, and keeps nothing. That it is told
+where each element ends (each stands on a line of its own) is in its favour; elements joined to
+slices and decoded together take it longer.
+
+Each run is a process of its own, and the clock starts after its imports. Cold runs read a file that
+was put out of the page cache; warm ones read it right after. The two take turns, and of each the
+shortest time counts: others may use the machine meanwhile. The claim is held against wall and CPU
+seconds, cold and warm, of every shape; where one fails, the exit code is 1.
 
     python benchmarks/teiv_import.py [--mib 2048] [--shape lines --shape list --shape event]
 
@@ -26,7 +30,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+PEERS = ("msgspec", "ringfence")
 MOST_PEAK_MIB = 1536
+MOST_RATIO = 2.0
 CELLS = 6
 
 
@@ -238,30 +244,45 @@ def put_out_of_cache(path: Path) -> None:
         os.close(descriptor)
 
 
-def report(shape: str, path: Path, warm_runs: int) -> bool:
-    """Print one line a peer, cold and the best of the warm runs; whether the claim holds."""
+def report(shape: str, path: Path, runs: int) -> bool:
+    """Print one line a peer, the best of its runs; whether the claim holds."""
     print(f"\n{shape}: {path.stat().st_size / 2**20:,.0f} MiB")
     print(
         f"  {'':10}{'cold wall':>10}{'cpu':>8}{'warm wall':>11}{'cpu':>8}{'peak MiB':>10}{'records':>12}"
     )
-    cold, best = {}, {}
-    for peer in ("msgspec", "ringfence"):
-        put_out_of_cache(path)
-        cold[peer] = in_a_process(peer, path)
-        warm = [in_a_process(peer, path) for _ in range(warm_runs)]
-        best[peer] = {key: min(run[key] for run in warm) for key in warm[0]}
+    found: dict[tuple[str, str], list[dict[str, float]]] = {}
+    for _ in range(runs):
+        for peer in PEERS:
+            put_out_of_cache(path)
+            for where in ("cold", "warm"):
+                found.setdefault((peer, where), []).append(in_a_process(peer, path))
+    best = {
+        (peer, where, key): min(run[key] for run in several)
+        for (peer, where), several in found.items()
+        for key in ("wall", "cpu", "records")
+    }
+    for peer in PEERS:
+        times = [best[peer, where, key] for where in ("cold", "warm") for key in ("wall", "cpu")]
         print(
-            f"  {peer:10}{cold[peer]['wall']:9.2f}s{cold[peer]['cpu']:7.2f}s"
-            f"{best[peer]['wall']:10.2f}s{best[peer]['cpu']:7.2f}s{best[peer]['peak_mib']:10,.0f}"
-            f"{best[peer]['records']:12,.0f}"
+            f"  {peer:10}{times[0]:9.2f}s{times[1]:7.2f}s{times[2]:10.2f}s{times[3]:7.2f}s"
+            f"{peak_mib(found, peer):10,.0f}{best[peer, 'warm', 'records']:12,.0f}"
         )
     ratios = {
-        f"{where} {key}": runs["ringfence"][key] / runs["msgspec"][key]
-        for where, runs in (("cold", cold), ("warm", best))
+        f"{where} {key}": best["ringfence", where, key] / best["msgspec", where, key]
+        for where in ("cold", "warm")
         for key in ("wall", "cpu")
     }
     print("  ringfence / msgspec: " + ", ".join(f"{k} {v:.2f}" for k, v in ratios.items()))
-    return best["ringfence"]["peak_mib"] < MOST_PEAK_MIB and ratios["warm cpu"] <= 2
+    misses = [f"{key} is {ratio:.2f}" for key, ratio in ratios.items() if ratio > MOST_RATIO]
+    if peak_mib(found, "ringfence") >= MOST_PEAK_MIB:
+        misses.append("memory is not bounded")
+    print(f"  {'does not hold: ' + ', '.join(misses) if misses else 'holds'}", flush=True)
+    return not misses
+
+
+def peak_mib(found: dict[tuple[str, str], list[dict[str, float]]], peer: str) -> float:
+    """The most memory that any run of a peer took."""
+    return max(run["peak_mib"] for (of, _), runs in found.items() if of == peer for run in runs)
 
 
 def main() -> None:
@@ -269,7 +290,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mib", type=int, default=2048)
     parser.add_argument("--shape", action="append", choices=["lines", "list", "event"])
-    parser.add_argument("--warm-runs", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--measure", nargs=2, metavar=("PEER", "FILE"))
     options = parser.parse_args()
     if options.measure:
@@ -280,7 +301,7 @@ def main() -> None:
         for shape in options.shape or ["lines", "list", "event"]:
             path = Path(folder) / "teiv.json"
             write(shape, path, options.mib * 2**20)
-            holds = report(shape, path, options.warm_runs) and holds
+            holds = report(shape, path, options.runs) and holds
             path.unlink()
     sys.exit(not holds)
 

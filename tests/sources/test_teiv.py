@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,7 +118,8 @@ def test_every_shape_and_slicing_says_the_same(
             read_events(path, ledger, window=window)
         return
     read_events(path, ledger, window=window)
-    table, gone = ledger.entities["ManagedElement"].settled({})
+    standing, gone = ledger.entities["ManagedElement"].settled({})
+    table = pa.concat_tables(standing.batches())
     assert table["id"].to_pylist() == [f"me{i}" for i in range(40)]
     assert table["handles"].to_pylist() == ["AA"] * 40
     assert (ledger.records, gone) == (40, 0)

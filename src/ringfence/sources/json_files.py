@@ -35,10 +35,11 @@ _SCALAR: Final = re.compile(rb"[-+.\w]+")
 _ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
 _NEXT_KEY: Final = re.compile(rb'\}[ \t\r\n]*,[ \t\r\n]*\{[ \t\r\n]*"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _TRIED_BYTES: Final = (16 * 1024, 128 * 1024, 1 << 62)
-_TOGETHER_BYTES: Final = 48 * 1024
-_LINES_BYTES: Final = 256 * 1024
+_TOGETHER_BYTES: Final = 96 * 1024
 _MOST_GUESSES_WRONG: Final = 3
 _MOST_LEVELS: Final = 32
+_BRACKETS: Final = b"[]"
+_PROBLEMS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _STEPS: Final = np.zeros(256, np.int8)
 _STEPS[[ord("{"), ord("[")]] = 1
@@ -53,14 +54,27 @@ class Slice(Generic[T]):
     """Elements that follow one another, the first being number `first` of its list.
 
     `values` is null where at least one of them is not of the decoder's type: `raws` then gives
-    each for itself, as it does where they are the values of a file. Both are null where the next element is longer than a window; the reader then
+    each for itself. Both are null where the next element is longer than a window; the reader then
     stands at its beginning, and it must be consumed before the next slice is asked for.
+
+    Of the values of a file, `line` is that of the first, and several stand in a line each. `text`
+    is what several were decoded from, to be asked for only before the next slice.
     """
 
     first: int
-    line: int
     values: list[T] | None
     raws: list[msgspec.Raw] | None = None
+    line: int = 0
+    text: memoryview | None = None
+
+    def each(self) -> list[msgspec.Raw]:
+        """What each value was decoded from."""
+        if self.raws is not None or self.text is None:
+            return self.raws or []
+        if self.line:
+            lines = bytes(self.text).removesuffix(b"\n").split(b"\n")
+            return [msgspec.Raw(line) for line in lines]
+        return msgspec.json.decode(b"".join((b"[", self.text, b"]")), type=list[msgspec.Raw])
 
 
 class JsonReader:
@@ -69,21 +83,25 @@ class JsonReader:
     def __init__(self, path: Path, *, window: int = WINDOW_BYTES, offset: int = 0) -> None:
         self._path = path
         self._window = window
-        self._line, self._line_at = 1, 0
-        self._at = 0
-        self._offset = offset
+        self._line, self._counted_to = 1, 0
         self._levels = 0
+        # One buffer for all of the file stays in the processor's cache. What is read begins at 1,
+        # so that a bracket can be put before it.
+        self._buffer = bytearray(1 + 2 * window)
+        self._view = memoryview(self._buffer)
+        self._at = self._end = 1
+        self._offset = offset - 1
+        self._ended = False
         try:
             self._file = path.open("rb", buffering=0)
             self._file.seek(offset)
-            self._buffer = self._file.read(window) or b""
+            self._fill(len(_MARK))
         except OSError as error:
             raise SourceError(
                 f"cannot be read: {error.strerror or error}", where=str(path)
             ) from None
-        self._ended = not self._buffer
-        if offset == 0 and self._buffer.startswith(_MARK):
-            self._at = len(_MARK)
+        if offset == 0 and self._buffer.startswith(_MARK, self._at, self._end):
+            self._at += len(_MARK)
 
     def __enter__(self) -> Self:
         return self
@@ -99,8 +117,13 @@ class JsonReader:
     @property
     def line(self) -> int:
         """The line the cursor is in."""
-        self._line += self._buffer.count(b"\n", self._line_at, self._at)
-        self._line_at = self._at
+        # Counted only when asked: a file that is sound pays nothing for it.
+        begins_at = self._offset + 1
+        if self._counted_to < begins_at:
+            self._line += _count_lines(self._path, self._counted_to, begins_at)
+            self._counted_to = begins_at
+        self._line += self._buffer.count(b"\n", self._counted_to - self._offset, self._at)
+        self._counted_to = self._offset + self._at
         return self._line
 
     def fault(self, message: str, hint: str | None = None) -> SourceError:
@@ -110,11 +133,11 @@ class JsonReader:
     def peek(self) -> bytes:
         """The first byte of what comes next; empty at the end of the file."""
         while True:
-            blank = _BLANK.match(self._buffer, self._at)
+            blank = _BLANK.match(self._buffer, self._at, self._end)
             if blank is not None:
                 self._at = blank.end()
-            if self._at < len(self._buffer):
-                return self._buffer[self._at : self._at + 1]
+            if self._at < self._end:
+                return bytes(self._view[self._at : self._at + 1])
             if self._ended:
                 return b""
             self._fill(1)
@@ -134,7 +157,7 @@ class JsonReader:
         end = self._end_of_value()
         if end is None:
             return None
-        value = self._buffer[self._at : end]
+        value = bytes(self._view[self._at : end])
         self._at = end
         return value
 
@@ -146,7 +169,7 @@ class JsonReader:
             raise self.fault("a text or number in it is longer than any record")
         depth, in_string = 0, False
         while True:
-            data = self._buffer[self._at :]
+            data = bytes(self._view[self._at : self._end])
             if (len(data) - len(data.rstrip(b"\\"))) % 2:
                 # A cut behind a backslash would take an escaped quote for a real one.
                 data = data[:-1]
@@ -185,19 +208,18 @@ class JsonReader:
             self._levels -= 1
             return
         while True:
-            self._fill(self._window)
-            line = self.line
             found, end = None, None
             if parting is not None and wrong < _MOST_GUESSES_WRONG:
                 end = self._guess(parting)
-                found = self._decoded(decoder, end, first, line, is_certain=False)
+                found = self._guessed(decoder, end, first) if end is not None else None
                 wrong += found is None
             if found is None:
+                self._fill(self._window)
                 end, parting = self._end_of_elements(parting)
-                found = self._decoded(decoder, end, first, line, is_certain=True)
+                found = self._decoded(decoder, end, first) if end is not None else None
             if found is None or end is None:
                 at = self._offset + self._at
-                yield Slice(first, line, None)
+                yield Slice(first, None)
                 if self._offset + self._at == at:
                     raise self.fault("an element of the list is longer than any record")
                 first += 1
@@ -219,96 +241,132 @@ class JsonReader:
         if self._is_by_line():
             for found in self._lines(decoder):
                 yield found
-                number = found.first + 1
+                number = found.first + (1 if found.values is None else len(found.values))
         while self.peek():
+            line = self.line
             self._fill(self._window)
-            line, end_of_value = self.line, self._end_of_value()
+            end_of_value = self._end_of_value()
             if end_of_value is None:
                 at = self._offset + self._at
-                yield Slice(number, line, None)
+                yield Slice(number, None, line=line)
                 if self._offset + self._at == at:
                     raise self.fault("a value is longer than any record")
             else:
-                raw = self._buffer[self._at : end_of_value]
+                raw = bytes(self._view[self._at : end_of_value])
                 values, problem = _decode(decoder, raw)
                 if problem is not None:
                     raise self._malformed(problem, raw)
                 self._at = end_of_value
-                yield Slice(number, line, values, [msgspec.Raw(raw)])
+                yield Slice(number, values, [msgspec.Raw(raw)], line)
             number += 1
 
     def _lines(self, decoder: msgspec.json.Decoder[T]) -> Iterator[Slice[T]]:
         """Values a line each, up to a line that is longer than a window, if there is one."""
-        place, line, number = self._offset + self._at, self.line, 0
+        line, number = self.line, 0
+        while True:
+            if self._buffer.find(b"\n", self._at, self._end) < 0:
+                self._fill(self._window)
+            start, end = self._at, self._end
+            if not self._ended or end - start > _TOGETHER_BYTES:
+                reach = min(start + _TOGETHER_BYTES, end)
+                end = (self._buffer.rfind(b"\n", start, reach) + 1) or (
+                    self._buffer.rfind(b"\n", start, end) + 1
+                )
+            if end <= start:
+                return
+            values = self._decoded_lines(decoder, start, end)
+            if values is not None:
+                self._at = end
+                yield Slice(number, values, line=line, text=self._view[start:end])
+                number += len(values)
+                line += len(values)
+                continue
+            while start < end:
+                stop = self._buffer.find(b"\n", start, end) + 1 or end
+                if stop - start > self._window:
+                    return
+                raw = bytes(self._view[start:stop])
+                self._at = start = stop
+                if not raw.isspace():
+                    yield Slice(number, _decode(decoder, raw)[0], [msgspec.Raw(raw)], line)
+                    number += 1
+                line += 1
+
+    def _decoded_lines(
+        self, decoder: msgspec.json.Decoder[T], start: int, end: int
+    ) -> list[T] | None:
+        """The values of lines; null where one is not sound, blank or longer than a window."""
+        values: list[T] = []
+        view, find = self._view, self._buffer.find
         try:
-            with self._path.open("rb", buffering=_LINES_BYTES) as file:
-                file.seek(place)
-                while text := file.readline(self._window):
-                    if len(text) == self._window and not text.endswith(b"\n"):
-                        break
-                    if not text.isspace():
-                        values, _ = _decode(decoder, text)
-                        yield Slice(number, line, values, [msgspec.Raw(text)])
-                        number += 1
-                    place += len(text)
-                    line += 1
-            self._file.seek(place)
-        except OSError as error:
-            raise self.fault(f"cannot be read: {error.strerror or error}") from None
-        self._buffer, self._at, self._offset, self._ended = b"", 0, place, False
-        self._line, self._line_at = line, 0
+            while start < end:
+                stop = find(b"\n", start, end) + 1 or end
+                if stop - start > self._window:
+                    return None
+                values.append(decoder.decode(view[start:stop]))
+                start = stop
+        except _PROBLEMS:
+            return None
+        return values
 
     def _is_by_line(self) -> bool:
         """Whether the first line holds a value whole."""
         self.peek()
         self._fill(self._window)
-        end = self._buffer.find(b"\n", self._at)
+        end = self._buffer.find(b"\n", self._at, self._end)
         if end < 0:
             return False
         try:
-            msgspec.json.decode(self._buffer[self._at : end], type=msgspec.Raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            msgspec.json.decode(self._view[self._at : end], type=msgspec.Raw)
+        except _PROBLEMS:
             return False
         return True
 
-    def _decoded(
-        self,
-        decoder: msgspec.json.Decoder[list[T]],
-        end: int | None,
-        first: int,
-        line: int,
-        *,
-        is_certain: bool,
+    def _guessed(
+        self, decoder: msgspec.json.Decoder[list[T]], end: int, first: int
     ) -> Slice[T] | None:
-        if end is None:
-            return None
-        data = b"".join((b"[", memoryview(self._buffer)[self._at : end], b"]"))
+        """The elements up to where the last of them is thought to end; null where it does not."""
+        # Decoded where they stand: a copy with brackets about it would cost a tenth more.
+        start, buffer = self._at - 1, self._buffer
+        before, behind = buffer[start], buffer[end]
+        buffer[start], buffer[end] = _BRACKETS
         try:
-            return Slice(first, line, decoder.decode(data))
+            data = self._view[start : end + 1]
+            try:
+                return Slice(first, decoder.decode(data), text=data[1:-1])
+            except (msgspec.ValidationError, UnicodeDecodeError):
+                return Slice(first, None, msgspec.json.decode(bytes(data), type=list[msgspec.Raw]))
+        except _PROBLEMS:
+            return None
+        finally:
+            buffer[start], buffer[end] = before, behind
+
+    def _decoded(self, decoder: msgspec.json.Decoder[list[T]], end: int, first: int) -> Slice[T]:
+        """The elements up to where the last of them ends."""
+        data = b"".join((b"[", self._view[self._at : end], b"]"))
+        try:
+            return Slice(first, decoder.decode(data), text=memoryview(data)[1:-1])
         except (msgspec.ValidationError, UnicodeDecodeError):
             pass
         except (msgspec.DecodeError, RecursionError) as error:
-            if is_certain:
-                raise self._malformed(str(error), data) from None
-            return None
+            raise self._malformed(str(error), data) from None
         try:
-            return Slice(first, line, None, msgspec.json.decode(data, type=list[msgspec.Raw]))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            if is_certain:
-                raise self._malformed(str(error), data) from None
-            return None
+            return Slice(first, None, msgspec.json.decode(data, type=list[msgspec.Raw]))
+        except _PROBLEMS as error:
+            raise self._malformed(str(error), data) from None
 
     def _guess(self, parting: bytes) -> int | None:
         # What is decoded together should stay in the processor's cache.
-        for reach in (_TOGETHER_BYTES, self._window):
-            at = self._buffer.rfind(parting, self._at, self._at + min(reach, self._window))
+        for reach in (min(_TOGETHER_BYTES, self._window), self._window):
+            self._fill(reach)
+            at = self._buffer.rfind(parting, self._at, min(self._at + reach, self._end))
             if at > self._at:
                 return at + 1
         return None
 
     def _end_of_elements(self, parting: bytes | None) -> tuple[int | None, bytes | None]:
         """Where the last whole element of the window ends, and how elements are parted."""
-        data = self._buffer[self._at : self._at + self._window]
+        data = bytes(self._view[self._at : min(self._at + self._window, self._end)])
         places, depths, _ = _walk(data, 0, in_string=False)
         below = np.flatnonzero(depths < 0)
         if len(below) and not places[below[0]]:
@@ -317,7 +375,7 @@ class JsonReader:
             return self._at + int(places[below[0]]), parting
         ends = np.flatnonzero(depths == 0)
         if not len(ends):
-            if self._ended and len(self._buffer) - self._at <= self._window:
+            if self._ended and self._end - self._at <= self._window:
                 raise self._cut_off()
             return None, parting
         if parting is None:
@@ -331,21 +389,21 @@ class JsonReader:
         if first in (b"{", b"["):
             for size in sorted({min(size, self._window) for size in _TRIED_BYTES}):
                 self._fill(size)
-                data = self._buffer[self._at : self._at + size]
+                data = bytes(self._view[self._at : min(self._at + size, self._end)])
                 places, depths, _ = _walk(data, 0, in_string=False)
                 ends = np.flatnonzero(depths == 0)
                 if len(ends):
                     return self._at + int(places[ends[0]]) + 1
-            if len(self._buffer) - self._at < self._window:
+            if self._end - self._at < self._window:
                 raise self._cut_off()
             return None
         self._fill(self._window)
         found = (_STRING if first == b'"' else _SCALAR).match(
-            self._buffer, self._at, self._at + self._window
+            self._buffer, self._at, min(self._at + self._window, self._end)
         )
         if found is not None:
             return found.end()
-        if first == b"" or (first == b'"' and len(self._buffer) - self._at < self._window):
+        if first == b"" or (first == b'"' and self._end - self._at < self._window):
             raise self._cut_off()
         if first == b'"':
             return None
@@ -393,26 +451,23 @@ class JsonReader:
             raise self.fault("lists or objects are nested too deep")
 
     def _fill(self, size: int) -> None:
-        """Have `size` bytes from the cursor on in the buffer, or all there are."""
-        if self._ended or len(self._buffer) - self._at >= size:
+        """Have `size` bytes from the cursor on in the buffer, at most a window, or all there are."""
+        rest = self._end - self._at
+        if self._ended or rest >= size:
             return
-        _ = self.line
-        parts: list[bytes | memoryview] = [memoryview(self._buffer)[self._at :]]
-        self._offset += self._at
-        missing = size - len(parts[0])
+        view = self._view
+        view[1 : 1 + rest] = view[self._at : self._end]
+        self._offset += self._at - 1
+        self._at, self._end = 1, 1 + rest
         try:
-            while missing > 0:
-                # A little more than is missing, so that the rest is not copied again at once.
-                part = self._file.read(missing + self._window)
-                if not part:
+            while self._end - self._at < size:
+                read = self._file.readinto(view[self._end :])
+                if not read:
                     self._ended = True
                     break
-                parts.append(part)
-                missing -= len(part)
+                self._end += read
         except OSError as error:
             raise self.fault(f"cannot be read: {error.strerror or error}") from None
-        self._buffer = b"".join(parts)
-        self._at = self._line_at = 0
 
     def _cut_off(self) -> SourceError:
         return self.fault("the JSON is cut off: it has no end", "make the export again")
@@ -441,11 +496,32 @@ def _walk(
     return places[counts], depths, bool(within[-1]) if len(places) else in_string
 
 
+def _count_lines(path: Path, start: int, end: int) -> int:
+    """How many lines end between two places of a file."""
+    lines = 0
+    try:
+        with path.open("rb", buffering=0) as file:
+            file.seek(start)
+            while start < end and (part := file.read(min(end - start, WINDOW_BYTES))):
+                lines += part.count(b"\n")
+                start += len(part)
+    except OSError:
+        # The file was there a moment ago; what is wrong with it matters more than the line.
+        return lines
+    return lines
+
+
 def _decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> tuple[list[T] | None, str | None]:
     """The value, in a list, or null where it is of another type; and what is wrong with the JSON."""
     try:
         return [decoder.decode(raw)], None
     except (msgspec.ValidationError, UnicodeDecodeError):
-        return None, None
+        problem = None
     except (msgspec.DecodeError, RecursionError) as error:
         return None, str(error)
+    try:
+        # What is of another type may also be broken further on.
+        msgspec.json.decode(raw, type=msgspec.Raw)
+    except _PROBLEMS as error:
+        problem = str(error)
+    return None, problem

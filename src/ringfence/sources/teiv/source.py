@@ -4,6 +4,7 @@ import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,8 @@ from ringfence.sources.base import Batch, Claim, Options, Read, Reject
 from ringfence.sources.teiv.events import read_events
 from ringfence.sources.teiv.ledger import HandlesNeededError, Ledger
 from ringfence.sources.teiv.sql import has_statements, read_sql
-from ringfence.sources.teiv.stores import EntityStore, RelationshipStore, batches
+from ringfence.sources.teiv.standing import Standing
+from ringfence.sources.teiv.stores import EntityStore, RelationshipStore, keys_of
 
 __all__ = ["Teiv"]
 
@@ -52,14 +54,15 @@ class Teiv:
 
     def read(self, path: Path, options: Options) -> Iterator[Batch | Reject | Read]:
         """Yield the tables, then why other records became no rows, then the counts."""
-        ledger = Ledger()
+        prefix = options.prefix or "teiv"
+        ledger = Ledger(f"{prefix}:")
         with _no_cyclic_collection():
             try:
                 _read(path, ledger)
             except HandlesNeededError:
-                ledger = Ledger(keeps_handles=True)
+                ledger = Ledger(f"{prefix}:", keeps_handles=True)
                 _read(path, ledger)
-        settling = _Settling(ledger, options.prefix or "teiv", options.origin or path.name)
+        settling = _Settling(ledger, prefix, options.origin or path.name)
         yield from settling.all()
 
 
@@ -129,82 +132,78 @@ class _Settling:
         for at_site in sites.values():
             yield from self._unnamed(at_site)
         yield from self._gathered()
-        for reject in (*ledger.rejects(), *self._aside):
-            yield Reject(
-                self._place(reject.place),
-                reject.reason,
-                reject.table,
-                reject.kind,
-                reject.rows,
-                reject.content,
-            )
+        for reject in ledger.rejects():
+            yield replace(reject, place=self._place(reject.place))
+        for reject in self._aside:
+            yield replace(reject, place=reject.place or self._name)
         yield Read(ledger.records, self._kept)
 
-    def _settle_entities(self, store: EntityStore) -> pa.Table:
+    def _settle_entities(self, store: EntityStore) -> Standing:
         rows, gone = store.settled(self._ledger.lost_sources)
         self._set_aside(gone, store.entity.type, rows)
         return rows
 
-    def _set_aside(self, gone: int, what: str, rows: pa.Table) -> None:
+    def _set_aside(self, gone: int, what: str, rows: Standing) -> None:
         if gone:
-            place = rows["place"][0].as_py() if rows.num_rows else ""
+            first = rows.first()
+            origin = "" if first is None else self._origins(first, what)[0].as_py()
             reason = f"{what} was deleted later in the file"
-            self._aside.append(Reject(place, reason, kind="set aside", rows=gone))
+            self._aside.append(Reject(origin, reason, kind="set aside", rows=gone))
             self._kept -= gone
 
     def _site_of(
         self,
         store: RelationshipStore,
-        rows: pa.Table,
+        rows: Standing,
         sites: dict[str, dict[str, tuple[str, str]]],
     ) -> None:
         """Note where elements stand; one at several sites stands at none that can be told."""
         known = sites.setdefault(store.relationship.a_side.type, {})
         several: dict[str, int] = {}
-        for batch in batches(rows):
-            columns = (batch[name].to_pylist() for name in ("a_side", "b_side", "place"))
-            for element, site, place in zip(*columns, strict=True):
-                before = known.setdefault(element, (site, place))
+        for batch in rows.batches():
+            origins = self._origins(batch, store.name)
+            columns = (c.to_pylist() for c in (batch["a_side"], batch["b_side"], origins))
+            for element, site, origin in zip(*columns, strict=True):
+                before = known.setdefault(element, (site, origin))
                 if before[0] != site:
                     several[element] = several.get(element, 1) + 1
         for element, count in several.items():
-            place = known.pop(element)[1]
+            origin = known.pop(element)[1]
             reason = "an element at several sites: which it stands at cannot be told"
-            self._aside.append(Reject(place, reason, "element", "set aside", count))
+            self._aside.append(Reject(origin, reason, "element", "set aside", count))
             self._kept -= count
 
-    def _joined(self, store: RelationshipStore, rows: pa.Table) -> Iterator[Batch]:
+    def _joined(self, store: RelationshipStore, rows: Standing) -> Iterator[Batch]:
         """Relations and links."""
         relationship = store.relationship
-        for batch in batches(rows):
-            source, target = (self._keys(batch[name]) for name in ("a_side", "b_side"))
+        for batch in rows.batches():
+            source, target = (batch[name] for name in ("a_side", "b_side"))
             if relationship.is_turned:
                 source, target = target, source
-            columns = {"source": source, "target": target, "origin": self._origins(batch["place"])}
+            origins = self._origins(batch, store.name)
+            columns = {"source": source, "target": target, "origin": origins}
             if relationship.becomes == "link":
-                yield Batch("link", pa.table({"id": self._keys(batch["id"]), **columns}))
+                yield Batch("link", pa.table({"id": batch["id"], **columns}))
             else:
                 kind = _constant(relationship.becomes, batch.num_rows)
                 yield Batch("relation", pa.table({**columns, "kind": kind}))
 
     def _entity_rows(
-        self, store: EntityStore, rows: pa.Table, at_site: dict[str, tuple[str, str]]
+        self, store: EntityStore, rows: Standing, at_site: dict[str, tuple[str, str]]
     ) -> Iterator[Batch]:
         entity = store.entity
-        sited = pa.array(list(at_site), pa.large_string())
-        sites = pa.array([site for site, _ in at_site.values()], pa.large_string())
+        sited = pa.array(list(at_site), pa.string())
+        sites = pa.array([site for site, _ in at_site.values()], pa.string())
         missing = dict(at_site)
-        for batch in batches(rows):
-            keys, origins = self._keys(batch["id"]), self._origins(batch["place"])
+        for batch in rows.batches():
+            keys, origins = batch["id"], self._origins(batch, entity.type)
             if entity.becomes == "site":
                 yield Batch(
                     "site",
                     pa.table(
                         {
                             "id": keys,
-                            "name": batch["name"],
-                            "latitude_deg": batch["latitude_deg"],
-                            "longitude_deg": batch["longitude_deg"],
+                            **_stated(batch, "name", "latitude_deg", "longitude_deg"),
                             "origin": origins,
                         }
                     ),
@@ -212,17 +211,18 @@ class _Settling:
                 continue
             columns = {
                 "id": keys,
-                "name": batch["name"],
-                "operator": self._operators(batch),
-                "vendor_name": batch["vendor_name"],
-                "product": self._product_keys(batch),
+                **_stated(batch, "name", "vendor_name"),
                 "role_name": _constant(entity.type, batch.num_rows),
                 "kind": _constant(entity.kind, batch.num_rows),
                 "origin": origins,
             }
+            if "network" in batch.column_names:
+                columns["operator"] = self._operators(batch["network"], origins)
+            if "model" in batch.column_names:
+                columns["product"] = self._product_keys(batch, origins)
             if at_site:
                 found = pc.index_in(batch["id"], value_set=sited)
-                columns["site"] = self._keys(sites.take(found.combine_chunks()))
+                columns["site"] = sites.take(found.combine_chunks())
                 for identifier in batch["id"].filter(pc.is_valid(found)).to_pylist():
                     missing.pop(identifier, None)
             yield Batch("element", pa.table(columns))
@@ -243,35 +243,33 @@ class _Settling:
     def _unnamed(self, at_site: dict[str, tuple[str, str]]) -> Iterator[Batch]:
         """Elements of which the file says no more than where they stand."""
         if at_site:
-            places = pa.array([place for _, place in at_site.values()], pa.large_string())
             columns = {
-                "id": self._keys(pa.array(list(at_site), pa.large_string())),
-                "site": self._keys(pa.array([s for s, _ in at_site.values()], pa.large_string())),
-                "origin": self._origins(places),
+                "id": list(at_site),
+                "site": [site for site, _ in at_site.values()],
+                "origin": [origin for _, origin in at_site.values()],
             }
             yield Batch("element", pa.table(columns))
 
-    def _operators(self, batch: pa.Table) -> pa.Array:
+    def _operators(self, networks: pa.ChunkedArray, origins: pa.ChunkedArray) -> pa.Array:
         """Who runs an element: the one network that it says it is of."""
-        networks = batch["network"]
-        if networks.null_count == len(networks):
-            return pa.nulls(len(networks), pa.string())
-        for network, place in zip(networks.to_pylist(), batch["place"].to_pylist(), strict=True):
-            if network is not None and network not in self._networks:
-                self._networks[network] = place
-        return _joined_text(f"{self._prefix}:operator/", networks)
+        encoded = networks.combine_chunks().dictionary_encode()
+        for at, network in enumerate(encoded.dictionary.to_pylist()):
+            if network not in self._networks:
+                first = pc.index(encoded.indices, at).as_py()
+                self._networks[network] = origins[first].as_py()
+        return keys_of(f"{self._prefix}:operator/", networks)
 
-    def _product_keys(self, batch: pa.Table) -> pa.Array:
-        models = batch["model"]
-        if models.null_count == len(models):
-            return pa.nulls(len(models), pa.string())
+    def _product_keys(self, batch: pa.Table, origins: pa.ChunkedArray) -> pa.Array:
         keys: list[str | None] = []
-        columns = (batch[name].to_pylist() for name in ("vendor_name", "model", "place"))
-        for vendor, model, place in zip(*columns, strict=True):
+        vendors = [None] * batch.num_rows
+        if "vendor_name" in batch.column_names:
+            vendors = batch["vendor_name"].to_pylist()
+        columns = (batch["model"].to_pylist(), origins.to_pylist())
+        for vendor, model, origin in zip(vendors, *columns, strict=True):
             if model is None:
                 keys.append(None)
                 continue
-            self._products.setdefault((vendor, model), place)
+            self._products.setdefault((vendor, model), origin)
             keys.append(self._product_key(vendor, model))
         return pa.array(keys, pa.string())
 
@@ -283,7 +281,7 @@ class _Settling:
         if self._networks:
             columns = {
                 "id": [f"{self._prefix}:operator/{network}" for network in self._networks],
-                "origin": [self._place(place) for place in self._networks.values()],
+                "origin": list(self._networks.values()),
             }
             yield Batch("operator", pa.table(columns))
         if self._products:
@@ -291,25 +289,19 @@ class _Settling:
                 "id": [self._product_key(*product) for product in self._products],
                 "vendor_name": [vendor for vendor, _ in self._products],
                 "model": [model for _, model in self._products],
-                "origin": [self._place(place) for place in self._products.values()],
+                "origin": list(self._products.values()),
             }
             yield Batch("product", pa.table(products))
 
-    def _keys(self, column: pa.ChunkedArray | pa.Array) -> pa.Array:
-        return _joined_text(f"{self._prefix}:", column)
-
-    def _origins(self, places: pa.ChunkedArray | pa.Array) -> pa.Array:
-        return _joined_text(f"{self._name}:", pc.utf8_ltrim(places, ":"))
+    def _origins(self, rows: pa.Table, of: str) -> pa.ChunkedArray:
+        return self._ledger.places.texts(f"{self._name}:", rows, of)
 
     def _place(self, place: str) -> str:
         return f"{self._name}:{place.lstrip(':')}" if place else self._name
 
 
-def _joined_text(head: str, column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    text = pa.string()
-    return pc.binary_join_element_wise(
-        pa.scalar(head, text), column.cast(text), pa.scalar("", text)
-    )
+def _stated(batch: pa.Table, *names: str) -> dict[str, pa.ChunkedArray]:
+    return {name: batch[name] for name in names if name in batch.column_names}
 
 
 def _constant(value: str | None, rows: int) -> pa.Array:

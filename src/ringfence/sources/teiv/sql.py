@@ -17,9 +17,16 @@ from typing import Any, Final
 import msgspec
 
 from ringfence.errors import SourceError
-from ringfence.sources.teiv.facts import Attributes, facts_of
+from ringfence.sources.teiv.facts import Attributes
 from ringfence.sources.teiv.ledger import Aside, Ledger
-from ringfence.sources.teiv.stores import EntityStore, RelationshipStore
+from ringfence.sources.teiv.places import DumpPlaces
+from ringfence.sources.teiv.stores import (
+    WAITING_ROWS,
+    EntityStore,
+    Record,
+    RelationshipStore,
+    SourcedRecord,
+)
 from ringfence.sources.teiv.types import real_name, relationship_named
 
 __all__ = ["has_statements", "read_sql"]
@@ -44,7 +51,6 @@ _TOKEN: Final = re.compile(rb"[eE]?'(?:[^']|'')*+'|\"[^\"]*\"|[(),;]|[^\s'\"(),;
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|([0-7]{1,3})|(.))", re.DOTALL)
 _ESCAPED: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _LONGEST: Final = 16 * 1024 * 1024
-_HANDLE: Final = "urn:cmHandle:"
 _JSON: Final = ("pLMNId", "plmnId", "dUpLMNId", "pLMNIdList", "siteLocation")
 
 
@@ -77,6 +83,7 @@ class _Reading:
         self._path = path
         self._file = file
         self._ledger = ledger
+        self._places = ledger.places = DumpPlaces()
         self._line = 0
         self._has_table = False
 
@@ -93,6 +100,7 @@ class _Reading:
                 self._ledger.fault(f":{self._line}", reason, line)
             elif _STATEMENT.match(line):
                 self._has_table = True
+        self._ledger.flush(least=1)
         if not self._has_table:
             raise SourceError("no table of TEIV is in it", where=str(self._path))
         if not self._ledger.records:
@@ -197,7 +205,7 @@ class _Reading:
         line: int,
     ) -> None:
         ledger, place = self._ledger, f":{line}"
-        ledger.turn += 1
+        ledger.begin(line)
         if len(values) != len(shape.columns):
             reason = f"{len(values)} values where {len(shape.columns)} columns are named"
             ledger.fault(place, reason, "\t".join(v or "" for v in values).encode())
@@ -214,24 +222,33 @@ class _Reading:
                 for side in ("aSide_", "bSide_")
             ]
             if sides[0] and sides[1]:
-                ledger.add_relationship(kind, identifier, place, sides[0], sides[1])
+                self._keep(kind, Record(identifier, aSide=sides[0], bSide=sides[1]))
             else:
                 ledger.fault(place, "a relationship without one of its sides")
         else:
-            ledger.add_entity(kind, identifier, place, _handles(row), facts_of(_attributes(row)))
+            attributes, sources = _attributes(row), _sources(row)
+            self._keep(kind, SourcedRecord(identifier, attributes, sourceIds=sources))
         for other_at, own_at, store, is_a_side in shape.joins:
             other = values[other_at]
             if not other:
                 continue
-            there = f"{place} {shape.columns[other_at]}"
+            column = shape.columns[other_at]
             if isinstance(store, Aside):
-                ledger.set_aside(store.reason, there, 1)
+                ledger.set_aside(store.reason, f"{place} {column}", 1)
             elif not identifier:
-                ledger.fault(there, "a relationship without one of its sides")
+                ledger.fault(f"{place} {column}", "a relationship without one of its sides")
             else:
                 a_side, b_side = (other, identifier) if is_a_side else (identifier, other)
                 own = values[own_at] or f"{a_side} {b_side}"
-                ledger.add_relationship(store, own, there, a_side, b_side)
+                self._keep(store, Record(own, aSide=a_side, bSide=b_side), column)
+
+    def _keep(
+        self, store: EntityStore | RelationshipStore, record: Record, column: str = ""
+    ) -> None:
+        """Keep what a row says, or one column of it."""
+        self._ledger.keep(store, (record,), self._places.spot(column))
+        if store.waiting.rows >= WAITING_ROWS:
+            self._ledger.flush()
 
 
 _INSERT_START: Final = re.compile(rb"\s*INSERT\s+INTO\s", re.IGNORECASE)
@@ -253,15 +270,11 @@ def _attributes(row: Mapping[str, str | None]) -> Attributes:
     return msgspec.convert(found, Attributes)
 
 
-def _handles(row: Mapping[str, str | None]) -> str | None:
-    sources = row.get("CD_sourceIds")
-    if not sources or _HANDLE not in sources:
-        return None
+def _sources(row: Mapping[str, str | None]) -> list[str] | None:
     try:
-        names = msgspec.json.decode(sources.encode(), type=list[str])
+        return msgspec.json.decode((row.get("CD_sourceIds") or "[]").encode(), type=list[str])
     except (msgspec.DecodeError, UnicodeError):
         return None
-    return "\n".join(n.removeprefix(_HANDLE) for n in names if n.startswith(_HANDLE)) or None
 
 
 def _names(listed: bytes) -> tuple[str, ...]:

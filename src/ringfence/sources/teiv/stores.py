@@ -1,213 +1,297 @@
-"""Entities and relationships as they stand once all that a file says has been said.
+"""Entities and relationships, from records as they were decoded to columns.
 
-Records come in the order of the file. A later one of the same id adds to an earlier one: what it
-states replaces what was stated, a null that it states takes it away. A delete takes away all that
-was said before it, of an entity also the relationships it is in. All this is settled at the end, on
-columns: a file of millions of records is kept as Arrow tables, not as objects.
+Records wait until there are some of a type, and become columns together: that is cheap, and a file
+of millions of records is kept as Arrow tables, not as objects.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from itertools import chain
+from operator import attrgetter
+from typing import Any, Final
 
+import msgspec
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import UNSET, UnsetType
 
+from ringfence.errors import SourceError
+from ringfence.sources.teiv.facts import Attributes, facts_of
+from ringfence.sources.teiv.standing import HASH, Standing
 from ringfence.sources.teiv.types import Entity, Relationship
 
-__all__ = ["ERASED", "NO_FACTS", "EntityStore", "Facts", "RelationshipStore", "batches"]
+__all__ = [
+    "WAITING_ROWS",
+    "EntityStore",
+    "Faulty",
+    "Record",
+    "RelationshipStore",
+    "SourcedRecord",
+    "keys_of",
+]
 
-ERASED: Final = ""
-"""Stands in a column of text for a null that was stated."""
+WAITING_ROWS: Final = 1024
+"""So many records wait to become columns: few enough to stay in the processor's cache."""
 
-_ROWS: Final = 65_536
-
-
-class Facts(NamedTuple):
-    """What an entity's attributes say that has a place in the model; made a million times."""
-
-    name: str | None = None
-    vendor_name: str | None = None
-    model: str | None = None
-    network: str | None = None
-    latitude_deg: float | None = None
-    longitude_deg: float | None = None
-
-
-NO_FACTS: Final = Facts()
-_FACTS: Final = {
-    "name": pa.string(),
-    "vendor_name": pa.string(),
-    "model": pa.string(),
-    "network": pa.string(),
-    "latitude_deg": pa.float64(),
-    "longitude_deg": pa.float64(),
-}
-_ALWAYS: Final = {"id": pa.large_string(), "turn": pa.int64(), "place": pa.large_string()}
+_HANDLE_MARK: Final = "urn:cmHandle:"
+_NOTHING_SAID: Final = Attributes()
+_PLACE: Final = {"turn": pa.uint32(), "spot": pa.int64(), "index": pa.uint32()}
 
 
-_ENTITY: Final = _ALWAYS | {"handles": pa.large_string(), "facts": None}
-_RELATIONSHIP: Final = _ALWAYS | {"a_side": pa.large_string(), "b_side": pa.large_string()}
+class Record(msgspec.Struct, gc=False):
+    """An entity or relationship, of which the format's own names say what each field is."""
+
+    id: str | None = None
+    attributes: Attributes | UnsetType = UNSET
+    aSide: str | None = None  # noqa: N815
+    bSide: str | None = None  # noqa: N815
+    # TEIV's physical module states these two beside the attributes.
+    siteLocation: Any = UNSET  # noqa: N815
+    siteName: Any = UNSET  # noqa: N815
 
 
-class _Rows:
-    """Rows as tuples, turned into Arrow as they become many."""
+class SourcedRecord(Record, gc=False):
+    """A record with what it came from, which few files need to be known."""
 
-    def __init__(self, columns: Mapping[str, pa.DataType | None]) -> None:
-        self._columns = columns
-        self._done: list[pa.Table] = []
-        self.waiting: list[tuple[object, ...]] = []
+    sourceIds: Any = UNSET  # noqa: N815
 
-    def flush(self) -> None:
-        """Turn what waits into a table."""
-        columns = {}
-        lists = zip(*self.waiting, strict=True) if self.waiting else [()] * len(self._columns)
-        for (name, kind), values in zip(self._columns.items(), lists, strict=True):
-            if kind is not None:
-                columns[name] = pa.array(values, kind)
-                continue
-            if values.count(NO_FACTS) == len(values):
-                columns |= {fact: pa.nulls(len(values), of) for fact, of in _FACTS.items()}
-                continue
-            stated = zip(*values, strict=True)
-            for (fact, of), column in zip(_FACTS.items(), stated, strict=True):
-                columns[fact] = pa.array(column, of)
-        self._done.append(pa.table(columns))
-        self.waiting.clear()
 
-    def taken(self) -> pa.Table:
+def keys_of(prefix: str, identifiers: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Keys of things of which the file states these ids."""
+    text = pa.string()
+    return pc.binary_join_element_wise(pa.scalar(prefix, text), identifiers, pa.scalar("", text))
+
+
+Faulty = Callable[[int, int, int, str], None]
+"""Told of a record's turn, spot and index, and what is wrong with it."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Records as they were read: of each list the turn, the spot and the first one's index.
+
+    `done` are those that have become columns.
+    """
+
+    rows: int = 0
+    runs: list[tuple[Sequence[Record], int, int, int]] = field(default_factory=list)
+    done: list[pa.Table] = field(default_factory=list)
+
+    def records(self) -> tuple[list[Record], dict[str, pa.Array]]:
+        """The records that wait, and their places; they wait no longer."""
+        lists, *numbers = zip(*self.runs, strict=True)
+        try:
+            turns, spots, indexes = map(_numbers, numbers, _PLACE.values())
+        except (pa.ArrowInvalid, OverflowError):
+            raise SourceError("it holds more events or groups than can be counted") from None
+        records = list(chain.from_iterable(lists))
+        if len(records) != len(lists):
+            counts = np.fromiter(map(len, lists), np.int64, len(lists))
+            runs = np.repeat(np.arange(len(lists)), counts)
+            turns, spots = turns.take(pa.array(runs)), spots.take(pa.array(runs))
+            before = np.cumsum(counts) - counts - indexes.to_numpy()
+            indexes = pa.array((np.arange(len(records)) - before[runs]).astype(np.uint32))
+        self.runs.clear()
+        self.rows = 0
+        return records, {"turn": turns, "spot": spots, "index": indexes}
+
+    def end(self, identifiers: Sequence[str | None], columns: Mapping[str, pa.Array]) -> None:
+        """Keep what has become columns."""
+        hashes = pa.array(list(map(hash, identifiers)), pa.int64())
+        self.done.append(pa.table({HASH: hashes, **columns}))
+
+    def taken(self) -> Standing:
         """All rows; none are left here."""
-        if self.waiting or not self._done:
-            self.flush()
-        whole = pa.concat_tables(self._done)
-        self._done.clear()
-        return whole
+        standing = Standing(self.done)
+        self.done.clear()
+        return standing
 
 
 @dataclass(slots=True)
 class EntityStore:
-    """The entities of one type."""
+    """The entities of one type.
+
+    A caller in a hurry appends to `waiting` by itself; `flush` must follow once many wait. In
+    columns an id is a key: it begins with `prefix`.
+    """
 
     entity: Entity
+    prefix: str
+    keeps_handles: bool = False
     deleted: dict[str, int] = field(default_factory=dict)
-    _rows: _Rows = field(default_factory=lambda: _Rows(_ENTITY))
+    waiting: _Waiting = field(default_factory=_Waiting)
 
-    def add(
-        self, identifier: str, turn: int, place: str, handles: str | None, facts: Facts
-    ) -> None:
-        """Add an entity; `handles` are the cmHandles among its sources, a line each."""
-        waiting = self._rows.waiting
-        waiting.append((identifier, turn, place, handles, facts))
-        if len(waiting) >= _ROWS:
-            self._rows.flush()
+    @property
+    def name(self) -> str:
+        """The type's name."""
+        return self.entity.type
 
-    def settled(self, lost_sources: Mapping[str, int]) -> tuple[pa.Table, int]:
+    def flush(self, faulty: Faulty) -> None:
+        """Make columns of the records that wait."""
+        if not self.waiting.runs:
+            return
+        records, columns = self.waiting.records()
+        identifiers = [record.id for record in records]
+        if not all(identifiers):
+            sound = list(map(bool, identifiers))
+            for turn, spot, index in _unsound(columns, sound):
+                faulty(turn, spot, index, "an entity without an id")
+            records, columns = _sound(records, columns, sound)
+            identifiers = [record.id for record in records]
+        columns |= _facts(records)
+        columns["id"] = keys_of(self.prefix, pa.array(identifiers, pa.string()))
+        if self.keeps_handles:
+            columns["handles"] = pa.array(map(_handles, records), pa.string())
+        self.waiting.end(identifiers, columns)
+
+    def settled(self, lost_sources: Mapping[str, int]) -> tuple[Standing, int]:
         """What stands at the end, and how many records were taken away again.
 
-        `lost_sources` says of a cmHandle in which turn all that came from it was deleted.
+        None may wait. `lost_sources` says of a cmHandle in which turn all that came from it was
+        deleted. A fact of which nothing is stated is no column.
         """
-        rows = self._rows.taken()
         if lost_sources:
-            self._lose(rows, lost_sources)
-        rows, gone = _without(rows, "id", self.deleted)
-        return _merged(rows), gone
+            for part in self.waiting.done:
+                self._lose(part, lost_sources)
+        standing = self.waiting.taken()
+        gone = standing.lose("id", self.deleted_keys())
+        standing.merge()
+        return standing, gone
+
+    def deleted_keys(self) -> dict[str, int]:
+        """The turn of the last delete of each key."""
+        return {f"{self.prefix}{name}": turn for name, turn in self.deleted.items()}
 
     def _lose(self, rows: pa.Table, lost: Mapping[str, int]) -> None:
-        for batch in rows.select(["id", "turn", "handles"]).to_batches():
-            for identifier, turn, handles in zip(
-                *(batch.column(i).to_pylist() for i in range(3)), strict=True
-            ):
-                for handle in (handles or "").split("\n"):
-                    lost_in = lost.get(handle, -1)
-                    if turn < lost_in:
-                        before = self.deleted.get(identifier, -1)
-                        self.deleted[identifier] = max(before, lost_in)
+        columns = (rows[name].to_pylist() for name in ("id", "turn", "handles"))
+        for key, turn, handles in zip(*columns, strict=True):
+            identifier = key.removeprefix(self.prefix)
+            for handle in (handles or "").split("\n"):
+                lost_in = lost.get(handle, -1)
+                if turn < lost_in:
+                    before = self.deleted.get(identifier, -1)
+                    self.deleted[identifier] = max(before, lost_in)
 
 
 @dataclass(slots=True)
 class RelationshipStore:
-    """The relationships of one name."""
+    """The relationships of one name; as with entities, `flush` once many wait."""
 
     relationship: Relationship
+    prefix: str
     deleted: dict[str, int] = field(default_factory=dict)
-    _rows: _Rows = field(default_factory=lambda: _Rows(_RELATIONSHIP))
+    waiting: _Waiting = field(default_factory=_Waiting)
 
-    def add(self, identifier: str, turn: int, place: str, a_side: str, b_side: str) -> None:
-        """Add a relationship."""
-        waiting = self._rows.waiting
-        waiting.append((identifier, turn, place, a_side, b_side))
-        if len(waiting) >= _ROWS:
-            self._rows.flush()
+    @property
+    def name(self) -> str:
+        """The relationship's name."""
+        return self.relationship.name
 
-    def settled(self, entities: Mapping[str, EntityStore]) -> tuple[pa.Table, int]:
+    def flush(self, faulty: Faulty) -> None:
+        """Make columns of the records that wait."""
+        if not self.waiting.runs:
+            return
+        records, columns = self.waiting.records()
+        sides = _sides(records)
+        if not all(map(all, sides)):
+            sound = list(map(all, zip(*sides, strict=True)))
+            for record, place in zip(
+                (record for record, is_sound in zip(records, sound, strict=True) if not is_sound),
+                _unsound(columns, sound),
+                strict=True,
+            ):
+                faulty(*place, _incomplete(record))
+            records, columns = _sound(records, columns, sound)
+            sides = _sides(records)
+        for name, side in zip(("id", "a_side", "b_side"), sides, strict=True):
+            columns[name] = keys_of(self.prefix, pa.array(side, pa.string()))
+        self.waiting.end(sides[0], columns)
+
+    def settled(self, entities: Mapping[str, EntityStore]) -> tuple[Standing, int]:
         """What stands at the end, and how many records were taken away again.
 
-        The entities must be settled before: a relationship goes with either of the two it joins.
+        None may wait. The entities must be settled before: a relationship goes with either of the
+        two it joins.
         """
-        rows, gone = _without(self._rows.taken(), "id", self.deleted)
+        standing = self.waiting.taken()
+        gone = standing.lose("id", {f"{self.prefix}{k}": turn for k, turn in self.deleted.items()})
         for column, side in (
             ("a_side", self.relationship.a_side),
             ("b_side", self.relationship.b_side),
         ):
-            store = entities.get(side.type)
-            if store is not None:
-                rows, more = _without(rows, column, store.deleted)
-                gone += more
-        return _merged(rows), gone
+            if side.type in entities:
+                gone += standing.lose(column, entities[side.type].deleted_keys())
+        standing.merge()
+        return standing, gone
 
 
-def batches(rows: pa.Table) -> Iterator[pa.Table]:
-    """The rows in parts small enough that a copy of one matters little."""
-    for start in range(0, rows.num_rows, _ROWS):
-        yield rows.slice(start, _ROWS)
+def _numbers(values: Sequence[int], kind: pa.DataType) -> pa.Array:
+    if values.count(values[0]) == len(values):
+        return pa.repeat(pa.scalar(values[0], kind), len(values))
+    return pa.array(values, kind)
 
 
-def _without(rows: pa.Table, column: str, deleted: Mapping[str, int]) -> tuple[pa.Table, int]:
-    """The rows but those that a later delete names."""
-    if not deleted or not rows.num_rows:
-        return rows, 0
-    names = pa.array(list(deleted), pa.large_string())
-    turns = np.fromiter(deleted.values(), np.int64, len(deleted))
-    at = _numbers(pc.fill_null(pc.index_in(rows[column], value_set=names), -1))
-    goes = (at >= 0) & (_numbers(rows["turn"]) < turns[at])
-    return (rows.filter(pa.array(~goes)) if goes.any() else rows), int(goes.sum())
+def _facts(records: Sequence[Record]) -> dict[str, pa.Array]:
+    """What the attributes of entities say, if anything."""
+    for record in records if _has_any(records, "siteName", "siteLocation") else ():
+        if record.siteName is UNSET and record.siteLocation is UNSET:
+            continue
+        attributes = record.attributes if record.attributes is not UNSET else Attributes()
+        if record.siteName is not UNSET:
+            attributes.siteName = record.siteName
+        if record.siteLocation is not UNSET:
+            attributes.siteLocation = record.siteLocation
+        record.attributes = attributes
+    if not _has_any(records, "attributes"):
+        return {}
+    stated = [record.attributes for record in records]
+    return facts_of([_NOTHING_SAID if of is UNSET else of for of in stated])
 
 
-def _merged(rows: pa.Table) -> pa.Table:
-    """One row an id: of each column what was stated last, in the place of the last."""
-    count = rows.num_rows
-    if pc.count_distinct(rows["id"]).as_py() < count:
-        encoded = pc.dictionary_encode(rows["id"]).combine_chunks()
-        codes = _numbers(encoded.indices)
-        most = int(codes.max()) + 1
-        order = np.arange(count)
-        columns = {}
-        for name in rows.column_names:
-            last = np.full(most, -1)
-            valid = ~_numbers(pc.is_null(rows[name]))
-            last[codes[valid]] = order[valid]
-            taken = pa.array(last, mask=last < 0)
-            columns[name] = rows[name].take(taken)
-        rows = pa.table(columns)
-    for name in ("name", "vendor_name", "model", "network"):
-        if name in rows.column_names:
-            at = rows.column_names.index(name)
-            column = pc.if_else(
-                pc.equal(rows[name], ERASED), pa.scalar(None, pa.string()), rows[name]
-            )
-            rows = rows.set_column(at, name, column)
-    for name in ("latitude_deg", "longitude_deg"):
-        if name in rows.column_names:
-            at = rows.column_names.index(name)
-            column = pc.if_else(pc.is_nan(rows[name]), pa.scalar(None, pa.float64()), rows[name])
-            rows = rows.set_column(at, name, column)
-    return rows
+def _has_any(records: Sequence[Record], *names: str) -> bool:
+    return any(of is not UNSET for name in names for of in map(attrgetter(name), records))
 
 
-def _numbers(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:
-    found: npt.NDArray[np.int64] = (
-        column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+def _sides(records: Sequence[Record]) -> tuple[list[str | None], ...]:
+    return (
+        [record.id for record in records],
+        [record.aSide for record in records],
+        [record.bSide for record in records],
     )
-    return found
+
+
+def _incomplete(record: Record) -> str:
+    missing = [
+        name
+        for name, value in (("id", record.id), ("aSide", record.aSide), ("bSide", record.bSide))
+        if not value
+    ]
+    return f"a relationship without {' and '.join(missing)}"
+
+
+def _handles(record: Record) -> str | None:
+    """The cmHandles among an entity's sources, a line each."""
+    sources = record.sourceIds if isinstance(record, SourcedRecord) else UNSET
+    found = [
+        source.partition(_HANDLE_MARK)[2].removeprefix("/")
+        for source in (sources if isinstance(sources, list) else [sources])
+        if isinstance(source, str) and _HANDLE_MARK in source
+    ]
+    return "\n".join(found) if found else None
+
+
+def _unsound(
+    columns: Mapping[str, pa.Array], sound: Sequence[bool]
+) -> Iterator[tuple[int, int, int]]:
+    mask = pc.invert(pa.array(sound))
+    turns, spots, indexes = (columns[name].filter(mask).to_pylist() for name in _PLACE)
+    return zip(turns, spots, indexes, strict=True)
+
+
+def _sound(
+    records: Sequence[Record], columns: Mapping[str, pa.Array], sound: Sequence[bool]
+) -> tuple[list[Record], dict[str, pa.Array]]:
+    mask = pa.array(sound)
+    kept = [record for record, is_sound in zip(records, sound, strict=True) if is_sound]
+    return kept, {name: column.filter(mask) for name, column in columns.items()}
