@@ -54,8 +54,7 @@ EXIT_CODES = (
 
 LINT_SORTS = {
     "citation": "its citation cannot be looked up: it has neither an address nor a date",
-    "dead": "it reads no table, is superseded before it asks for anything, or can never find a breach "
-    "and no note says why",
+    "dead": "it reads no table, or can never find a breach and no note says why",
     "overlap": "another rule of the pack asks the same at the same time",
     "gap in dates": "it ends before what supersedes it begins, or a vendor is not named for a while",
     "never unknown": "it does not say that it can be unknown",

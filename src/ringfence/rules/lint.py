@@ -89,9 +89,6 @@ def _of_rule(pack: Pack, rule: Rule) -> Iterator[Fault]:
     if "breach" not in rule.verdicts and rule.note is None:
         yield Fault(name, "dead", "it can never find a breach, and no note says why")
     over = next((p for p in rule.phase if p.effect == "superseded"), None)
-    asking = [p for p in rule.phase if p.effect in ("where possible", "binding", "advice")]
-    if over and asking[0].begins >= over.begins:
-        yield Fault(name, "dead", f"it is superseded on {over.begins}, before it asks anything")
     if over:
         yield from _gap_after(pack, rule, over)
     if "unknown" not in rule.verdicts:
