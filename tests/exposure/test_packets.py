@@ -212,7 +212,8 @@ def test_whether_it_passes_packets_on_may_not_be_stated() -> None:
         ({"direction": "through"}, None),
         ({"direction": "through", "interface": "r/lan", "to_interface": "r/other"}, None),
         ({"direction": "through", "interface": "r/other", "to_interface": "r/lan"}, "can"),
-        ({"direction": None}, None),
+        ({"direction": None}, "not known"),
+        ({"direction": "in", "interface": "r/gone"}, "not known"),
     ],
 )
 def test_a_list_binds_at_its_interface_and_in_its_direction(facts: Row, answer: str | None) -> None:

@@ -35,7 +35,8 @@ LEFT_OPEN = {
     "semanticDiff-same-topologies-new1a",
     "semanticDiff-same-topologies-new3",
     "semanticDiff-same-topologies-old2",
-    # User-defined networks: whether a pod with a foot in two passes packets on is not stated.
+    # User-defined networks: whether a pod with a foot in two passes packets on is not stated. Its
+    # network namespace takes that setting over from its host, which no file of the cluster tells of.
     "nad_test_13",
     # Each pod has two feet in a macvlan network and a third bonded over them, and no address of
     # them is stated: it may take in at the one what is addressed to the other.

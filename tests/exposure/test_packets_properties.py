@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringfence.exposure.packets import PacketParameters, packets
+from ringfence.exposure.packets import MOST_APART, PacketParameters, packets
 from ringfence.network.model import TABLES
 from ringfence.store.duck import Tables
 from tests.exposure.kernel.networks import Generator, Row
@@ -18,11 +18,11 @@ hosts = st.integers(5, 9)
 several = settings(max_examples=25, deadline=None)
 
 
-def answers(rows: dict[str, list[Row]]) -> Answers:
+def answers(rows: dict[str, list[Row]], most_apart: int = MOST_APART) -> Answers:
     """The best answer by element that sends and endpoint; what is not there cannot."""
     found = packets(
         Tables({name: TABLES[name].from_rows(given) for name, given in rows.items()}),
-        PacketParameters(),
+        PacketParameters(most_apart),
     )
     told = Tables(dict(found)).query(
         "SELECT p.element AS source, o.endpoint AS target, min(g.answer) AS answer FROM passage g "
@@ -78,6 +78,33 @@ def test_knowing_less_never_makes_a_cannot(
         made.pick(rows[table])[column] = value
     after = answers(rows)
     assert [pair for pair in before if pair not in after] == []
+
+
+NOT_STATED: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
+    ("translation", "to_range", (None, "of another", "10.1.0.0/30", "10.1.0.1-10.1.0.3")),
+    ("translation", "destination_range", (None,)),
+    ("translation", "position", (None,)),
+    ("translation", "kind", (None,)),
+    ("translation", "to_ports", (None,)),
+    ("interface", "address", (None,)),
+    ("route", "preference", (None,)),
+    ("filter", "position", (None,)),
+    ("boundary", "direction", (None,)),
+    ("element", "forwards_packets", (None,)),
+    ("segment", "checks_source", (None, False)),
+)
+
+
+@given(seeds, hosts)
+@settings(max_examples=40, deadline=None)
+def test_what_is_alike_across_segments_answers_as_it_does_one_by_one(seed: int, size: int) -> None:
+    made = Generator(seed, size)
+    rows = made.rows
+    for table, column, values in NOT_STATED:
+        for row in rows[table]:
+            if made.chance(0.1):
+                row[column] = made.pick(values)
+    assert answers(rows, most_apart=0) == answers(rows)
 
 
 @given(seeds, hosts)

@@ -13,15 +13,16 @@ for certain, and what may be.
 import ipaddress
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ringfence.exposure.arrays import Flags, Ints
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Span: TypeAlias = tuple[int, int]
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 NO, YES, MAYBE = 0, 1, 2
@@ -80,6 +81,7 @@ class Entry:
     is_answer_only: bool
     is_understood: bool
     origin: str | None = field(compare=False)
+    is_placed: bool = True
 
     @classmethod
     def of(cls, row: Mapping[str, object]) -> "Entry":
@@ -109,22 +111,50 @@ class Entry:
         )
 
 
+def in_order(rows: Sequence[Mapping[str, Any]]) -> tuple[Entry, ...]:
+    """The entries of one list in their order, whatever of it is not stated left open.
+
+    An entry of no stated position may come before all others, and where no other decides it does.
+    So do two that do different things and state the same position, at their place.
+    """
+    at_place: dict[int, list[Entry]] = {}
+    anywhere: list[Entry] = []
+    for row in sorted(rows, key=lambda r: (r["position"] or 0, r["id"])):
+        entry = Entry.of(row)
+        if row["position"] is None and len(rows) > 1:
+            anywhere.append(entry)
+        else:
+            at_place.setdefault(row["position"] or 0, []).append(entry)
+    found = [replace(entry, is_placed=False) for entry in anywhere]
+    for entries in at_place.values():
+        if len({entry.action for entry in entries}) > 1:
+            found += [replace(entry, is_placed=False) for entry in entries]
+        found += entries
+    return (*found, *anywhere)
+
+
 @dataclass(frozen=True, slots=True)
 class RuleList:
     """The lists of one boundary, tier by tier. `default` is None where it is not stated.
 
-    Boundaries whose lists are equal are one: where entries were read from does not count.
+    `doubt` says why it may not stand where it is asked for; then it may let anything through.
+    Boundaries whose lists are equal have one number: where entries were read from does not count.
     """
 
     tiers: tuple[tuple[Entry, ...], ...]
     default: str | None
     is_stated: bool
     origin: str | None = field(compare=False)
+    doubt: str | None = None
+    number: int = field(default=-1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a packet goes: null is not known, but for the address of one that has none stated."""
+    """Where a packet goes: null is not known, but for the address of one that has none stated.
+
+    The element is that of the address; empty where nobody has it or it is not known who does.
+    """
 
     address: Address | None
     element: str
@@ -144,9 +174,12 @@ class LetThrough:
     perhaps: Flags
     because: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    is_everything: bool = False
 
     def and_then(self, other: "LetThrough") -> "LetThrough":
         """What passes both."""
+        if other.is_everything:
+            return self
         return LetThrough(
             self.surely & other.surely,
             self.perhaps & other.perhaps,
@@ -193,21 +226,30 @@ class Packets:
         )
         # Who is in which groups, as far as a list asks.
         self._kinds: dict[tuple[tuple[str, bool], ...], int] = {(): 0}
-        rows: dict[tuple[int, int], None] = {}
+        # By part and groups, and whether it is known that somebody sends so.
+        rows: dict[tuple[int, int], bool] = {}
         for part in range(len(self._cuts[4]) + len(self._cuts[6])):
-            rows[part, 0] = None
+            rows[part, 0] = True
         self._own: dict[tuple[str, Address | None], tuple[int, int]] = {}
+        self._unstated: dict[str, tuple[int, int]] = {}
         for element, address in senders:
             own = (self.part(address), self._kind(element))
             self._own[element, address] = own
-            rows[own] = None
+            self._unstated[element] = (UNKNOWN, own[1])
+            rows[own] = True
+            rows.setdefault(self._unstated[element], False)
         every = [(part, kind, port) for part, kind in rows for port in range(len(self._ports))]
         table = np.array(every, np.int32).reshape(-1, 3)
         self._part: Ints = table[:, 0].copy()
         self._group_kind: Ints = table[:, 1].copy()
         self._port: Ints = table[:, 2].copy()
+        self._is_sent: Flags = np.repeat(np.array(list(rows.values()), np.bool_), len(self._ports))
         self._first_row = {row: i * len(self._ports) for i, row in enumerate(rows)}
-        self._let_through: dict[tuple[RuleList, bytes, int | None], LetThrough] = {}
+        nothing, everything = (np.full(len(self._part), flag) for flag in (False, True))
+        nothing.flags.writeable = everything.flags.writeable = False
+        self._nothing = LetThrough(nothing, nothing)
+        self._everything = LetThrough(everything, everything, is_everything=True)
+        self._let_through: dict[tuple[int, bytes, int | None], LetThrough] = {}
 
     def _kind(self, element: str) -> int:
         member_of = tuple(
@@ -230,6 +272,16 @@ class Packets:
             found[group] = codes
         return found
 
+    @property
+    def ports(self) -> int:
+        """How many parts the source ports are cut into."""
+        return len(self._ports)
+
+    @staticmethod
+    def address(text: str | None) -> Address | None:
+        """An address as written."""
+        return address_of(text)
+
     def part(self, address: Address | None) -> int:
         """The part of the address space that an address is in."""
         if address is None:
@@ -242,6 +294,21 @@ class Packets:
         start = self._first_row[self._own[element, address]]
         return slice(start, start + len(self._ports))
 
+    def unstated(self, element: str) -> slice:
+        """The sorts of packets that an element sends from an address that nobody stated."""
+        start = self._first_row[self._unstated[element]]
+        return slice(start, start + len(self._ports))
+
+    def sent_within(self, network: Network, ports: tuple[int, int] | None) -> Flags:
+        """The sorts of packets with a source in a range that the space was cut by."""
+        low, high = self._port_span(ports)
+        return self.within(network) & (self._port >= low) & (self._port < high)
+
+    def _port_span(self, ports: tuple[int, int] | None) -> tuple[int, int]:
+        if ports is None:
+            return 0, len(self._ports)
+        return bisect_right(self._ports, ports[0]) - 1, bisect_right(self._ports, ports[1])
+
     def sent_from(
         self, address: Address, ports: tuple[int, int] | None, owner: str | None
     ) -> Flags:
@@ -252,10 +319,7 @@ class Packets:
         row = self._own.get((owner or "", address), (self.part(address), 0))
         start = self._first_row[row]
         found = np.zeros(len(self._part), np.bool_)
-        low, high = 0, len(self._ports)
-        if ports is not None:
-            low = bisect_right(self._ports, ports[0]) - 1
-            high = bisect_right(self._ports, ports[1])
+        low, high = self._port_span(ports)
         found[start + low : start + high] = True
         return found
 
@@ -268,21 +332,26 @@ class Packets:
 
     def of_family(self, address: Address | None) -> Flags:
         """Which sorts of packets can go to an address: a source is of the same family."""
-        if address is None:
-            return np.ones(len(self._part), np.bool_)
-        first = self._offset[address.version]
-        last = first + len(self._cuts[address.version])
-        inside: Flags = (self._part >= first) & (self._part < last)
-        unknown: Flags = self._part == UNKNOWN
-        return inside | unknown
+        return self._of_families[0 if address is None else address.version]
+
+    @cached_property
+    def _of_families(self) -> dict[int, Flags]:
+        found: dict[int, Flags] = {0: self._is_sent}
+        unknown = self._part == UNKNOWN
+        for version, cuts in self._cuts.items():
+            first = self._offset[version]
+            inside = (self._part >= first) & (self._part < first + len(cuts))
+            found[version] = self._is_sent & (unknown | inside)
+        return found
 
     def none(self) -> LetThrough:
         """Nothing passes."""
-        nothing = np.zeros(len(self._part), np.bool_)
-        return LetThrough(nothing, nothing)
+        return self._nothing
 
     def all(self, *, surely: bool = True, because: tuple[str, ...] = ()) -> LetThrough:
         """All passes, or may."""
+        if surely and not because:
+            return self._everything
         return LetThrough(
             np.full(len(self._part), surely), np.ones(len(self._part), np.bool_), because
         )
@@ -301,21 +370,26 @@ class Packets:
     def let_through(self, boundary: RuleList, destination: Destination) -> LetThrough:
         """Which sorts of packets to a destination a boundary lets through."""
         if not boundary.is_stated:
-            return self.all(
-                surely=False, because=(f"the rules at {boundary.origin} are not given",)
-            )
-        codes = bytes(self._fits(entry, destination) for tier in boundary.tiers for entry in tier)
+            because = boundary.doubt or f"the rules at {boundary.origin} are not given"
+            return self.all(surely=False, because=(because,))
+        codes = bytes(self.fits(entry, destination) for tier in boundary.tiers for entry in tier)
         version = None if destination.address is None else destination.address.version
-        key = (boundary, codes, version)
+        key = (boundary.number, codes, version)
         if key not in self._let_through:
-            self._let_through[key] = self._gone_through(boundary, codes, version)
+            passed = self._gone_through(boundary, codes, version)
+            if boundary.doubt is not None:
+                passed = LetThrough(
+                    passed.surely, self.all().perhaps, (boundary.doubt, *passed.because),
+                    passed.origins,
+                )  # fmt: skip
+            self._let_through[key] = passed
         return self._let_through[key]
 
-    def _fits(self, entry: Entry, to: Destination) -> int:
+    def fits(self, entry: Entry, to: Destination) -> int:
         """Whether the destination's side of an entry matches."""
         if entry.is_answer_only:
             return NO
-        codes = [YES if entry.is_understood else MAYBE]
+        codes = [YES if entry.is_understood and entry.is_placed else MAYBE]
         if entry.protocol is not None:
             codes.append(MAYBE if to.protocol is None else int(to.protocol == entry.protocol))
         if entry.destination_ports is not None:
@@ -330,7 +404,10 @@ class Packets:
                 codes.append(MAYBE)
         if entry.destination_group is not None:
             member = self.groups.get(entry.destination_group, {}).get(to.element)
-            codes.append(NO if member is None else YES if member else MAYBE)
+            if member is None and (to.element or to.address is not None):
+                codes.append(NO)
+            else:
+                codes.append(YES if member else MAYBE)
         return NO if NO in codes else max(codes)
 
     def _matched(self, entry: Entry, version: int | None) -> tuple[Flags, Flags]:
@@ -369,7 +446,9 @@ class Packets:
                 hit = here & perhaps
                 if code == NO or not hit.any():
                     continue
-                if code == MAYBE or np.any(hit & ~surely):
+                if not entry.is_placed:
+                    outcome.because[f"the place of {entry.origin} in its list is not stated"] = None
+                elif code == MAYBE or np.any(hit & ~surely):
                     outcome.because[f"whether {entry.origin} matches is not known"] = None
                 if code == YES:
                     here = here & ~surely

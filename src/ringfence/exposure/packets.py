@@ -20,21 +20,22 @@ is stated not to.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
+from ringfence.exposure.elements import Arrived, Element, Foot
 from ringfence.exposure.filters import (
     Address,
     Destination,
     LetThrough,
     RuleList,
     address_of,
-    network_of,
     protocol_of,
 )
-from ringfence.exposure.forwarding import READS, Arrived, Element, Foot, Forwarding
+from ringfence.exposure.forwarding import READS, Forwarding
+from ringfence.exposure.wide import Wide
 from ringfence.provenance.step import Answer, step
 from ringfence.store.duck import Tables
 from ringfence.store.tables import Column, Table, Type
@@ -85,19 +86,27 @@ _NOT_STATED: dict[str, object] = {
     "because": "in which segments it has a foot is not stated",
 }
 
+_ENDPOINT = ["id", "element", "address", "protocol", "port"]
+
 REASONS_TOLD = 3
 """So many reasons why an answer is not known are told of each."""
 
 
+MOST_APART = 1_000_000
+"""Up to so many pairs of place and opening each segment has its own; see `wide` for more."""
+
+
 @dataclass(frozen=True, slots=True)
 class PacketParameters:
-    """Nothing but the network is asked for."""
+    """Where there are more pairs of place and opening than this, places are put together."""
+
+    most_apart: int = MOST_APART
 
 
-@step(reads=READS, writes=("place", "opening", "passage"), version=1)
-def packets(network: Tables, parameters: PacketParameters) -> Answer:  # noqa: ARG001
+@step(reads=READS, writes=("place", "opening", "passage"), version=2)
+def packets(network: Tables, parameters: PacketParameters) -> Answer:
     """Work out the places, the openings, and what passes from one to the other."""
-    return _Classes(Forwarding(network), network).answer()
+    return _Classes(Forwarding(network), network).answer(parameters.most_apart)
 
 
 class _Classes:
@@ -106,52 +115,54 @@ class _Classes:
     def __init__(self, forwarding: Forwarding, tables: Tables) -> None:
         self.net = forwarding
         self.packets = forwarding.packets
-        self.endpoints = tables["endpoint"].to_pylist()
-        self._cut(tables)
-
-    def _cut(self, tables: Tables) -> None:
-        """Cut the space of destinations by all that names a part of it."""
-        named = {
-            text
-            for table in ("filter", "route", "translation")
-            for text in tables[table]["destination_range"].unique().to_pylist()
-        }
-        named |= set(tables["translation"]["to_range"].to_pylist())
-        networks = {network_of(text) for text in named} | {f.subnet for f in self.net.all_feet()}
-        self._cuts: dict[int, list[int]] = {4: [], 6: []}
-        for net in networks:
-            if net is not None:
-                ends = (int(net.network_address), int(net.broadcast_address) + 1)
-                self._cuts[net.version] += ends
-        for cuts in self._cuts.values():
-            cuts.sort()
+        self.endpoints = tables["endpoint"].select(_ENDPOINT).to_pylist()
         groups = set(tables["filter"]["destination_group"].unique().to_pylist())
         self._destination_groups = sorted(groups & set(self.packets.groups))
 
-    def answer(self) -> dict[str, pa.Table]:
+    def answer(self, most_apart: int) -> dict[str, pa.Table]:
         """The three tables."""
         place_rows, senders = self._places()
         opening_rows, openings = self._openings()
-        passages: list[dict[str, object]] = [
+        if len(senders) * len(openings) <= most_apart:
+            passages = list(self._one_by_one(senders, openings))
+        else:
+            wide = Wide(self, senders, openings, self._destination_groups)
+            wider_place, wider_opening, passages = wide.answer()
+            for rows, column, wider in (
+                (place_rows, "place", wider_place), (opening_rows, "opening", wider_opening)
+            ):  # fmt: skip
+                rows += [
+                    {**row, column: name} for row in rows
+                    for name in wider.get(str(row[column]), ())
+                ]  # fmt: skip
+        passages += [
             *({"place": NOWHERE, "opening": opening, **_NOT_STATED} for opening in openings),
             *({"place": place, "opening": NOWHERE, **_NOT_STATED} for place in senders),
             {"place": NOWHERE, "opening": NOWHERE, **_NOT_STATED},
         ]
-        for opening, (foot, at) in openings.items():
-            arrived = self.net.arrived(foot, at)
-            by_domain = defaultdict[str, list[Foot]](list)
-            for one in arrived:
-                by_domain[one.domain].append(one)
-            for domain, feet in by_domain.items():
-                for place, sender in senders.items():
-                    if sender.domain == domain:
-                        row = self._passage(sender, {f: arrived[f] for f in feet}, at)
-                        passages += [{"place": place, "opening": opening, **row}] if row else []
         return {
             "place": _sorted(PLACE, place_rows),
             "opening": _sorted(OPENING, opening_rows),
             "passage": _sorted(PASSAGE, passages),
         }
+
+    def _one_by_one(
+        self, senders: Mapping[str, Foot], openings: Mapping[str, tuple[Foot, Destination]]
+    ) -> Iterator[dict[str, object]]:
+        """The answers for each opening by itself."""
+        in_domain = defaultdict[str, list[tuple[str, Foot]]](list)
+        for place, sender in senders.items():
+            in_domain[sender.domain].append((place, sender))
+        for opening, (foot, at) in openings.items():
+            arrived = self.net.arrived(foot, at)
+            by_domain = defaultdict[str, Arrived](dict)
+            for one, passed in arrived.items():
+                by_domain[one.domain][one] = passed
+            for domain, here in by_domain.items():
+                for place, sender in in_domain.get(domain, ()):
+                    row = self.passage(sender, here, at)
+                    if row is not None:
+                        yield {"place": place, "opening": opening, **row}
 
     def _places(self) -> tuple[list[dict[str, object]], dict[str, Foot]]:
         """The rows of `place`, and of each place one foot that stands for all."""
@@ -276,44 +287,51 @@ class _Classes:
                 )
         return passed
 
-    def _own_packets(self, sender: Foot, at: Destination) -> slice | None:
-        """The sorts of packets that a sender sends from its own address to a destination.
+    def _own_packets(self, sender: Foot, at: Destination) -> tuple[slice, bool] | None:
+        """The sorts of packets that a sender sends from its own address, and if that is stated.
 
-        None where another of its feet in the segment has an address of the destination's family,
-        and answers for it.
+        It is not where it has one of the other family alone. None where another of its feet in the
+        segment has an address of the destination's family, and answers for it.
         """
         if at.address is not None and sender.address is not None:
             version = at.address.version
-            others = {
-                f.address.version
-                for f in self.net.elements[sender.element].feet
-                if f.segment == sender.segment and f.address is not None
-            }
-            if sender.address.version != version and version in others:
-                return None
-        return self.packets.own(sender.element, sender.address)
+            if sender.address.version != version:
+                others = {
+                    f.address.version
+                    for f in self.net.elements[sender.element].feet
+                    if f.segment == sender.segment and f.address is not None
+                }
+                return None if version in others else (self.packets.unstated(sender.element), False)
+        return self.packets.own(sender.element, sender.address), True
 
     def _part(self, address: Address) -> object:
         """Addresses in one part are treated alike by every list, route and translation."""
-        cuts = self._cuts[address.version]
+        cuts = self.net.cuts[address.version]
         return address.version, bisect_right(cuts, int(address))
 
-    def _passage(self, sender: Foot, arrived: Arrived, at: Destination) -> dict[str, object] | None:
+    def checks(self, sender: Foot) -> bool | None:
+        """Whether sources are checked where it sends; None is not stated."""
+        segment = self.net.segments.get(sender.segment or "")
+        checks: bool | None = segment["checks_source"] if segment is not None else None
+        return True if checks is None and self.net.is_pod_network(sender) else checks
+
+    def passage(self, sender: Foot, arrived: Arrived, at: Destination) -> dict[str, object] | None:
         """What comes from a sender in a domain to a destination taken in at feet of the domain."""
         segment = self.net.segments.get(sender.segment or "")
         element = self.net.elements[sender.element]
         passed = self._taken_in(sender, arrived)
         if element.kind == "container":
             passed = passed.and_then(self.net.passes(element, "out", sender, None, at))
-        own = self._own_packets(sender, at)
-        if own is None:
+        sent = self._own_packets(sender, at)
+        if sent is None:
             return None
-        checks = segment["checks_source"] if segment is not None else None
-        if checks is None and self.net.is_pod_network(sender):
-            checks = True
+        own, is_stated = sent
+        checks = self.checks(sender)
         because = list(passed.because)
         family = self.packets.of_family(at.address)
-        can = bool(passed.surely[own].any()) or (
+        if not is_stated:
+            because.insert(0, f"whether {sender.origin} has an address of that family as well")
+        can = (is_stated and bool(passed.surely[own].any())) or (
             checks is False and bool((passed.surely & family).any())
         )
         may = bool(passed.perhaps[own].any())

@@ -96,18 +96,25 @@ def missing() -> str | None:
 
 
 @cache
-def has_vlan_devices() -> bool:
-    """Whether this kernel makes 802.1Q devices."""
+def without_vlans() -> str | None:
+    """Why one bridge cannot keep 802.1Q VLANs apart here; None where it can."""
+    if missing() is not None:
+        return missing()
+    if shutil.which("bridge") is None:
+        return "needs the program bridge"
     space = Namespace()
     try:
         with space.entered():
             _tried("ip", "link", "add", "va", "type", "veth", "peer", "name", "vb")
-            _tried("ip", "link", "add", "link", "va", "name", "vl", "type", "vlan", "id", "5")
-    except subprocess.CalledProcessError:
-        return False
+            _tried("ip", "link", "add", "vc", "type", "bridge", "vlan_filtering", "1",
+                   "vlan_default_pvid", "0")  # fmt: skip
+            _tried("ip", "link", "set", "va", "master", "vc")
+            _tried("bridge", "vlan", "add", "dev", "va", "vid", "5", "pvid", "untagged")
+    except subprocess.CalledProcessError as error:
+        return f"this kernel does not do `{' '.join(error.cmd)}`"
     finally:
         space.close()
-    return True
+    return None
 
 
 def _tried(*command: str) -> None:

@@ -12,9 +12,13 @@ _PORT_CHOICES = ("5000-5000", "6000-6000", "5000-6000", "7000-65535", "0-65535")
 
 
 class Generator:
-    """One network; the same seed gives the same one."""
+    """One network; the same seed gives the same one.
 
-    def __init__(self, seed: int, hosts: int) -> None:
+    With `vlans` all segments but container networks are VLANs, which one switch keeps apart.
+    """
+
+    def __init__(self, seed: int, hosts: int, *, vlans: bool = False) -> None:
+        self._wired = "VLAN" if vlans else "subnet"
         self.random = np.random.default_rng(seed)
         self.rows: dict[str, list[Row]] = {n: [] for n in (
             "element", "segment", "interface", "endpoint", "boundary", "filter", "group_member",
@@ -42,7 +46,7 @@ class Generator:
 
     def _segments(self, count: int) -> None:
         for number in range(count):
-            kind = self.pick(("subnet", "subnet", "subnet", "container network"))
+            kind = self.pick((*(self._wired,) * 3, "container network"))
             checks = not (self.is_small and self.chance(0.4))
             self.rows["segment"].append({
                 "id": f"s{number}", "kind": kind, "origin": f"s{number}",

@@ -192,5 +192,6 @@ def answered(
                 if place["element"] != opening["element"]:
                     protocol, port = ends[opening["endpoint"]]
                     key = place["origin"], addresses[opening["origin"]], protocol, port
-                    found[key] = row["answer"]
+                    # Of several passages the best answers: "can" sorts before "not known".
+                    found[key] = min(row["answer"], found.get(key, row["answer"]))
     return found

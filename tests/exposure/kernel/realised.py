@@ -2,7 +2,8 @@
 
 What the rows say is built as a Linux host would be set up by hand; nothing of the engine is used.
 
-- A segment is a set of ports at its domain's bridge; a container network is macvlan devices on one
+- A segment is a set of ports at its domain's bridge; VLANs are all at one bridge, which keeps them
+  apart by their number (802.1Q), untagged at each port; a container network is macvlan devices on one
   parent, in bridge or private mode.
 - `in` of a host, and of a router where the entries name the router itself as their destination, is
   the input hook; `in` of a router otherwise is the prerouting hook after translation; `out` of a
@@ -119,14 +120,16 @@ class Realised:
 
     def _wire(self) -> None:
         lines: list[str] = []
-        bridges = {
-            d: f"br{n}" for n, d in enumerate(dict.fromkeys(map(self.domain, self._segments)))
-        }
-        for bridge in bridges.values():
+        domains = list(dict.fromkeys(map(self.domain, self._segments)))
+        vlans = {d: n for n, d in enumerate(domains, 2) if self._segments[d]["kind"] == "VLAN"}
+        bridges = {d: "brv" if d in vlans else f"br{n}" for n, d in enumerate(domains)}
+        for bridge in dict.fromkeys(bridges.values()):
+            by_number = " vlan_filtering 1 vlan_default_pvid 0" if bridge == "brv" else ""
             lines += [
-                f"link add {bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+                f"link add {bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0{by_number}",
                 f"link set {bridge} up",
             ]
+        numbered: list[str] = []
         ports = 0
         for number, segment in enumerate(self._segments.values()):
             bridge = bridges[self.domain(segment["id"])]
@@ -139,6 +142,9 @@ class Realised:
                     f"link set mp{number} up",
                     f"link set mv{number} up",
                 ]
+                if bridge == "brv":
+                    vlan = vlans[self.domain(segment["id"])]
+                    numbered.append(f"vlan add dev mp{number} vid {vlan} pvid untagged")
             else:
                 assert not apart or len(is_alone) == 1, "isolated ports of one bridge are all apart"
             for machine in self.machines.values():
@@ -163,7 +169,12 @@ class Realised:
                 ]
                 if apart:
                     lines.append(f"link set p{ports} type bridge_slave isolated on")
+                if bridge == "brv":
+                    vlan = vlans[self.domain(segment["id"])]
+                    numbered.append(f"vlan add dev p{ports} vid {vlan} pvid untagged")
         self._switch.run("ip", "-batch", "-", given="\n".join((*lines, "")))
+        if numbered:
+            self._switch.run("bridge", "-batch", "-", given="\n".join((*numbered, "")))
 
     def _set_up(self, machine: Machine) -> None:
         lines = ["link set lo up"]

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from ringfence.exposure.packets import PacketParameters, packets
+from ringfence.exposure.packets import MOST_APART, PacketParameters, packets
 from ringfence.network.model import TABLES
 from ringfence.store.duck import Tables
-from tests.exposure.kernel.namespaces import missing
+from tests.exposure.kernel.namespaces import missing, without_vlans
 from tests.exposure.kernel.networks import Generator, Row
 from tests.exposure.kernel.probes import Probes, Reached, answered
 from tests.exposure.kernel.realised import Realised
@@ -24,10 +24,12 @@ pytestmark = [
 ]
 
 
-def told(rows: dict[str, list[Row]]) -> dict[tuple[str, str, str, int], str]:
+def told(
+    rows: dict[str, list[Row]], most_apart: int = MOST_APART
+) -> dict[tuple[str, str, str, int], str]:  # fmt: skip
     """The engine's answers; of packets whose ends are of two families none is sent."""
     tables = Tables({name: TABLES[name].from_rows(given) for name, given in rows.items()})
-    found = packets(tables, PacketParameters())
+    found = packets(tables, PacketParameters(most_apart))
     answers = answered({name: table.to_pylist() for name, table in found.items()}, rows)
     return {k: a for k, a in answers.items() if (":" in k[1]) == k[0].endswith("/6")}
 
@@ -59,10 +61,14 @@ def leaves_open(rows: dict[str, list[Row]]) -> bool:
     return any(r["segment"] in apart and r["element"] in forwards for r in rows["interface"])
 
 
-def compared(seed: int, hosts: int) -> tuple[Reached, Reached, Reached]:
+def compared(
+    seed: int, hosts: int, *, vlans: bool = False
+) -> tuple[Reached, Reached, Reached]:  # fmt: skip
     """What the engine says can and did not arrive, what arrived and cannot, what is not known."""
-    rows = Generator(seed, hosts).rows
+    rows = Generator(seed, hosts, vlans=vlans).rows
     answers = told(rows)
+    # Looked at one by one, and in classes across segments.
+    assert answers == told(rows, 0)
     can = {k for k, answer in answers.items() if answer == "can"}
     reached = arrived(rows, can)
     return can - reached, reached - answers.keys(), answers.keys() - can
@@ -84,11 +90,20 @@ def test_what_arrives_is_what_the_engine_says() -> None:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.skipif(without_vlans() is not None, reason=without_vlans() or "can be built")
+@pytest.mark.parametrize("seed", range(3))
+def test_vlans_of_one_switch_are_apart_as_the_engine_says(seed: int) -> None:
+    lost, strange, _ = compared(2000 + seed, 9, vlans=True)
+    assert (lost, strange) == (set(), set())
+
+
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("seed", range(6))
 def test_what_is_withheld_never_makes_a_wrong_answer(seed: int) -> None:
     rows = Generator(1000 + seed, 8).rows
     kept = withheld(rows, seed)
     answers = told(kept)
+    assert answers == told(kept, 0)
     reached = arrived(rows, set())
     can = {k for k, answer in answers.items() if answer == "can"}
     assert reached - answers.keys() == set()
