@@ -35,7 +35,6 @@ from ringfence.exposure.filters import (
     protocol_of,
 )
 from ringfence.exposure.forwarding import READS, Forwarding
-from ringfence.exposure.wide import Wide
 from ringfence.provenance.step import Answer, step
 from ringfence.store.duck import Tables
 from ringfence.store.tables import Column, Table, Type
@@ -126,6 +125,8 @@ class _Classes:
         if len(senders) * len(openings) <= most_apart:
             passages = list(self._one_by_one(senders, openings))
         else:
+            from ringfence.exposure.wide import Wide  # noqa: PLC0415  # the compiler takes half a second to load
+
             wide = Wide(self, senders, openings, self._destination_groups)
             wider_place, wider_opening, passages = wide.answer()
             for rows, column, wider in (
