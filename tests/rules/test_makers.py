@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ringfence.rules.elements import Elements
 from ringfence.rules.pack import Pack, read_pack
 from ringfence.rules.published import lay_out, open_jail, whole
 from ringfence.store.jail import Limits
@@ -31,7 +32,9 @@ OWNERSHIP = [
 
 def seen(tables: Any, pack: Pack, sql: str, day: date = DAY) -> list[tuple[Any, ...]]:
     """What a statement sees of a network, as a rule would."""
-    with open_jail(lay_out(whole(tables), pack, day, [read_select(sql)]), [], Limits()) as jail:
+    with open_jail(
+        lay_out(Elements(whole(tables)), pack, day, [read_select(sql)]), [], Limits()
+    ) as jail:
         return [tuple(row.values()) for row in jail.select(sql).to_pylist()]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from ringfence.errors import PackError
 from ringfence.network.model import TABLES
+from ringfence.rules.elements import Elements
 from ringfence.rules.evaluate import EvaluateParameters, evaluate
 from ringfence.rules.pack import Pack, read_pack
 from ringfence.rules.published import MACROS, lay_out, open_jail
@@ -43,7 +44,7 @@ NAMED = [{"vendor": "top", "instrument": "xx-test", "valid_from": date(2020, 1, 
 
 def seen(tables: Any, pack: Pack, sql: str, day: date = DAY) -> list[dict[str, object]]:
     """What a statement sees of a network, as a rule would."""
-    with open_jail(lay_out(tables, pack, day, [read_select(sql)]), [], Limits()) as jail:
+    with open_jail(lay_out(Elements(tables), pack, day, [read_select(sql)]), [], Limits()) as jail:
         rows: list[dict[str, object]] = jail.select(sql).to_pylist()
         return rows
 
@@ -481,5 +482,7 @@ def test_the_makers_of_a_million_rows_take_no_python_loop(pack: Callable[..., An
     tables = Tables(
         {n: t.empty() for n, t in TABLES.items()} | {"element": TABLES["element"].conform(element)}
     )
-    laid = lay_out(tables, pack(), DAY, [read_select("SELECT id, is_listed FROM element")])
+    laid = lay_out(
+        Elements(tables), pack(), DAY, [read_select("SELECT id, is_listed FROM element")]
+    )
     assert laid.makers.num_rows == 0

@@ -7,6 +7,7 @@ once, here, and many packs may then be held against the same network.
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +33,8 @@ class Elements:
         """Of a network's `tables`, `element` and `function` must be there."""
         self.tables = tables
         self._in_service: dict[date, np.ndarray] = {}
+        self._known: tuple[np.ndarray, pa.Table] | None = None
+        self._lock = Lock()
 
     def __reduce__(self) -> tuple[type["Elements"], tuple[Tables]]:
         """Pickle the tables alone: a worker reads them anew sooner than it is sent the rest."""
@@ -62,6 +65,12 @@ class Elements:
             self._in_service[as_of] = np.flatnonzero(~is_out.to_numpy()).astype(np.int32)
         return self._in_service[as_of]
 
+    def begin(self) -> None:
+        """Begin to work out, in the background, what each of them performs."""
+        pool = ThreadPoolExecutor(1)
+        pool.submit(lambda: self._performed)
+        pool.shutdown(wait=False)
+
     @property
     def functions(self) -> np.ndarray:
         """Of each element, the number of the set of functions it performs; see `performs`."""
@@ -72,8 +81,14 @@ class Elements:
         """The functions of each set, as `PERFORMS`."""
         return self._performed[1]
 
-    @cached_property
+    @property
     def _performed(self) -> tuple[np.ndarray, pa.Table]:
+        with self._lock:
+            if self._known is None:
+                self._known = self._work_out()
+            return self._known
+
+    def _work_out(self) -> tuple[np.ndarray, pa.Table]:
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(self._stated)
             performers = self.performers

@@ -27,6 +27,7 @@ from ringfence.errors import PackError, TimeLimitError
 from ringfence.network.model import FINDING
 from ringfence.provenance.step import Answer, step
 from ringfence.rules.asking import Questions, ask_all, read_rule
+from ringfence.rules.elements import Elements
 from ringfence.rules.findings import Found, findings, plain
 from ringfence.rules.pack import Pack, list_packs, load_pack, read_pack
 from ringfence.rules.published import READS, WORKED_OUT, Laid, answerable, lay_out, whole
@@ -110,10 +111,12 @@ def evaluate(tables: Tables, pack: Pack, parameters: EvaluateParameters) -> dict
     asked = [pack.rule(name) for name in parameters.rules] or list(pack.rules)
     standings = {rule.id: rule.on(parameters.as_of) for rule in asked}
     in_force = [rule for rule in asked if standings[rule.id].effect]
+    elements = Elements(whole(tables))
+    if pack.built_in and any(rule.subjects == "element" for rule in in_force):
+        elements.begin()
     readings = {rule.id: read_rule(pack, rule) for rule in in_force}
     values = pack.values(parameters.values) | {"as_of": parameters.as_of}
-    full = whole(tables)
-    laid = lay_out(full, pack, parameters.as_of, [*readings.values()])
+    laid = lay_out(elements, pack, parameters.as_of, [*readings.values()])
     questions = Questions(
         pack.id,
         tuple(in_force),

@@ -157,8 +157,9 @@ class Laid:
     elements: Elements
 
 
-def lay_out(tables: Tables, pack: Pack, as_of: date, readings: Sequence[Reading]) -> Laid:
-    """Prepare what `open_jail` takes; `tables` must hold all that `whole` gives."""
+def lay_out(elements: Elements, pack: Pack, as_of: date, readings: Sequence[Reading]) -> Laid:
+    """Prepare what `open_jail` takes; the tables must hold all that `whole` gives."""
+    tables = elements.tables
     named = namings(tables, pack, as_of)
     chains = control(tables["vendor"], tables["ownership"])
     fit = None if pack.manifest.names == "vendors" else cleared(tables, pack, as_of)
@@ -171,7 +172,7 @@ def lay_out(tables: Tables, pack: Pack, as_of: date, readings: Sequence[Reading]
         designated(tables, named),
         chains,
         pack.scope_of_kinds(),
-        Elements(tables),
+        elements,
     )
 
 
