@@ -155,6 +155,7 @@ def changed(rows: Mapping[str, list[Row]], data: st.DataObject) -> dict[str, lis
     return after
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(st.data())
 def test_after_any_change_it_is_what_a_whole_run_gives(data: st.DataObject) -> None:
