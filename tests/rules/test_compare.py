@@ -14,6 +14,7 @@ from ringfence.rules.compare import Judgement, compare, difference
 from ringfence.rules.evaluate import EvaluateParameters, evaluate
 from ringfence.rules.pack import Pack, list_packs, load_pack, read_pack
 from ringfence.rules.published import whole
+from tests.rules.phases import AHEAD
 
 DAY = date(2026, 6, 1)
 Build = Callable[..., Any]
@@ -25,17 +26,6 @@ WHOLE = (
     "SELECT o.id AS subject, verdict(count(e.id) > 3) AS verdict, '' AS because "
     "FROM operator o LEFT JOIN element e ON e.operator = o.id GROUP BY o.id"
 )
-LATER = """
-[[phase]]
-from = 2020-01-01
-effect = "announced"
-status = "binding, date in future"
-
-[[phase]]
-after = 2027-12-31
-effect = "binding"
-status = "legally binding now"
-"""
 ADVICE = """
 [[phase]]
 from = 2020-01-01
@@ -67,7 +57,7 @@ reason = "not encoded: the model has no record of people."
 def packs(files: Callable[..., dict[str, str]]) -> tuple[Pack, Pack]:
     """A law that bars a vendor now, and a law elsewhere that does so later and asks other things."""
     first = files(LISTED)
-    second = files(LISTED, phases=LATER, manifest=NOT_ENCODED, test="remove by")
+    second = files(LISTED, phases=AHEAD, manifest=NOT_ENCODED, test="remove by")
     for place, said in {
         "S-1": {"select": SENSITIVE, "phases": ADVICE, "test": "site exclude"},
         "S-2": {"select": SERVED, "subjects": "contract", "test": "no service"},

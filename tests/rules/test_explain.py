@@ -10,22 +10,12 @@ from ringfence.errors import NotFoundError
 from ringfence.rules import explain as explain_module
 from ringfence.rules.evaluate import EvaluateParameters, evaluate
 from ringfence.rules.explain import explain
+from tests.rules.phases import AHEAD
 
 Build = Callable[..., Any]
 MakePack = Callable[..., Any]
 
 ASK = EvaluateParameters(date(2026, 1, 1))
-AHEAD = """
-[[phase]]
-from = 2020-01-01
-effect = "announced"
-status = "binding, date in future"
-
-[[phase]]
-after = 2027-12-31
-effect = "binding"
-status = "legally binding now"
-"""
 
 # e1 is of Meridian, which is listed; e2 of Other, which is not; of e3 no maker is stated.
 NETWORK = {

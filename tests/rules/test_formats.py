@@ -24,6 +24,7 @@ from ringfence.network.model import FINDING
 from ringfence.rules.evaluate import JUDGED, EvaluateParameters, evaluate
 from ringfence.rules.formats import ENDINGS, FORMATS, Results, junit, oscal, sarif
 from ringfence.rules.pack import Pack, read_pack
+from tests.rules.phases import AHEAD
 
 MakeFiles = Callable[..., dict[str, str]]
 DAY = date(2026, 1, 1)
@@ -33,17 +34,6 @@ NOT_ENCODED = (
     '\n[[not_encoded]]\nid = "R-9"\ntitle = "something else"\nwhy = "no record"\n'
     'reason = "not encoded: no record"\n'
 )
-AHEAD = """
-[[phase]]
-from = 2020-01-01
-effect = "announced"
-status = "binding, date in future"
-
-[[phase]]
-after = 2027-12-31
-effect = "binding"
-status = "legally binding now"
-"""
 LATER = '[[phase]]\nfrom = 2030-01-01\neffect = "binding"\nstatus = "legally binding now"\n'
 
 # e1 is of a listed maker, of e2 none is stated, e3 is of another. So on 1 January 2026:

@@ -14,21 +14,11 @@ from ringfence.network.model import NETWORK_TABLES
 from ringfence.rules.pack import Pack, read_pack
 from ringfence.rules.trial import given as rows_given
 from ringfence.rules.trial import test_pack as run_tests
+from tests.rules.phases import AHEAD
 
 MakeFiles = Callable[..., dict[str, str]]
 Folder = Callable[[Mapping[str, str]], Path]
 
-AHEAD = """
-[[phase]]
-from = 2020-01-01
-effect = "announced"
-status = "binding, date in future"
-
-[[phase]]
-after = 2027-12-31
-effect = "binding"
-status = "legally binding now"
-"""
 GIVEN = """
 [given]
 vendor = [

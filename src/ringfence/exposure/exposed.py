@@ -207,11 +207,6 @@ class Exposure:
         numbers = np.concatenate([self.graph.number(held), self.graph.open_nodes])
         return numbers[numbers >= 0]
 
-    def known_at_first(self) -> Ints:
-        """What is known to be held at first, in whichever case."""
-        cases: list[str | None] = [None, *(s.case for s in self.seeds if s.case)]
-        return np.unique(np.concatenate([self.held_at_first(c, frozenset()) for c in set(cases)]))
-
     def named_targets(self) -> list[tuple[str, int]]:
         """Each core answer by name, with its node."""
         names = [f"{t['effect']} {t['kind']} {t['element']}" for t in self.targets]

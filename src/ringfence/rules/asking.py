@@ -101,7 +101,7 @@ def ask_all(laid: Laid, questions: Questions) -> dict[str, pa.Table]:
     if not questions.rules:
         return {}
     wanted = sorted({rule.subjects for rule in questions.rules})
-    many = {name for name in wanted if laid.tables.rows(name) > FEW}
+    many = {name for name in wanted if laid.elements.tables.rows(name) > FEW}
     with ExitStack() as stack:
         # What is rewritten is kept, and ready by the time that the network is laid out.
         rewriting = stack.enter_context(ThreadPoolExecutor(1))

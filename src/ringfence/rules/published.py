@@ -141,12 +141,12 @@ _ELEMENT_TABLES = ("element", "placement")
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """What is laid out for rules: a network and a day, as far as `readings` name it.
+    """What is laid out for rules: a network, by its elements, and a day, as far as `readings` name it.
 
     `makers` is what the instrument says of each vendor, as `listing` gives it.
     """
 
-    tables: Tables
+    elements: Elements
     instrument: str
     as_of: date
     readings: tuple[Reading, ...]
@@ -154,7 +154,6 @@ class Laid:
     designated: pa.Table
     control: pa.Table
     scopes: pa.Table
-    elements: Elements
 
 
 def lay_out(elements: Elements, pack: Pack, as_of: date, readings: Sequence[Reading]) -> Laid:
@@ -164,7 +163,7 @@ def lay_out(elements: Elements, pack: Pack, as_of: date, readings: Sequence[Read
     chains = control(tables["vendor"], tables["ownership"])
     fit = None if pack.manifest.names == "vendors" else cleared(tables, pack, as_of)
     return Laid(
-        tables,
+        elements,
         pack.id,
         as_of,
         tuple(readings),
@@ -172,7 +171,6 @@ def lay_out(elements: Elements, pack: Pack, as_of: date, readings: Sequence[Read
         designated(tables, named),
         chains,
         pack.scope_of_kinds(),
-        elements,
     )
 
 
@@ -212,7 +210,7 @@ def _steps(wanted: _Wanted, laid: Laid) -> Iterator[str | Tables]:
     """What makes the published tables, and what each is made of before it."""
     with ThreadPoolExecutor(1) as pool:
         in_service = pool.submit(_in_service, wanted, laid) if wanted.elements else None
-        yield laid.tables.only(*wanted.sources())
+        yield laid.elements.tables.only(*wanted.sources())
         yield Tables({"listing": laid.makers, "designated": laid.designated})
         for name in sorted({name for r in laid.readings for name in r.functions} & MACROS.keys()):
             yield f"CREATE MACRO {name}{MACROS[name]}"
@@ -239,7 +237,7 @@ def _of_elements(wanted: _Wanted, laid: Laid, in_service: Future[Tables]) -> Ite
     yield _made(wanted)
     if "make" in wanted.tables:
         yield "CREATE TABLE make AS SELECT make, vendor, vendor_name, product FROM source.made"
-    yield _numbered(laid.tables.member("element"))
+    yield _numbered(laid.elements.tables.member("element"))
     yield in_service.result()
     # The engine would turn the joins about, which costs half as much again and loses the order of
     # the rows.
